@@ -1,0 +1,17 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+
+#include "actors/core/base/result.hpp"
+
+/// The bridge between `muster::error` and CAF's error type.
+namespace muster::api {
+
+caf::error to_caf(const error& e);
+
+/// CAF's own errors become: dead or unreachable receiver -> `unavailable`,
+/// time-out -> `deadline_exceeded`, anything else -> `internal`. For a write the
+/// caller must treat the first two as `unknown`.
+error from_caf(const caf::error& e);
+
+} // namespace muster::api

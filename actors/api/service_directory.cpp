@@ -1,0 +1,69 @@
+#include "actors/api/service_directory.hpp"
+
+#include <shared_mutex>
+#include <unordered_map>
+
+namespace muster::api {
+
+service_actor service_slot::actor() const {
+  const std::lock_guard lock(mutex_);
+  return actor_;
+}
+
+void service_slot::set_actor(service_actor actor) {
+  const std::lock_guard lock(mutex_);
+  actor_ = std::move(actor);
+}
+
+struct service_directory::shard {
+  mutable std::shared_mutex mutex;
+  std::unordered_map<service_key, std::shared_ptr<service_slot>, key_hash,
+                     key_equal>
+    map;
+};
+
+service_directory::service_directory()
+  : shards_(std::make_unique<std::array<shard, shard_count>>()) {
+  // nop
+}
+
+service_directory::~service_directory() = default;
+
+std::shared_ptr<service_slot>
+service_directory::find(const key_view& key) const {
+  const auto& s = (*shards_)[key_hash{}(key) % shard_count];
+  const std::shared_lock lock(s.mutex);
+  const auto it = s.map.find(key);
+  return it == s.map.end() ? nullptr : it->second;
+}
+
+std::shared_ptr<service_slot>
+service_directory::insert(const service_key& key) {
+  auto& s = (*shards_)[key_hash{}(key) % shard_count];
+  const std::unique_lock lock(s.mutex);
+  auto& slot = s.map[key];
+  if (!slot) {
+    slot = std::make_shared<service_slot>(key);
+    auto view = std::make_shared<naming::service_view>();
+    view->key = key;
+    slot->publish(std::move(view));
+  }
+  return slot;
+}
+
+void service_directory::erase(const service_key& key) {
+  auto& s = (*shards_)[key_hash{}(key) % shard_count];
+  const std::unique_lock lock(s.mutex);
+  s.map.erase(key);
+}
+
+std::size_t service_directory::size() const noexcept {
+  std::size_t n = 0;
+  for (const auto& s : *shards_) {
+    const std::shared_lock lock(s.mutex);
+    n += s.map.size();
+  }
+  return n;
+}
+
+} // namespace muster::api

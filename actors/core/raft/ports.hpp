@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "actors/core/base/result.hpp"
+#include "actors/core/model/state_view.hpp"
+#include "actors/core/raft/message.hpp"
+#include "actors/core/raft/types.hpp"
+
+/// What the Raft core's shell needs from outside. The core itself calls none of
+/// these: it puts effects into `output`, the shell carries them out. They stand
+/// here so that every implementation (RocksDB, memory, fault injection,
+/// simulation) keeps one contract, tested by tests/contract.
+namespace muster::raft {
+
+/// What one group wants on disk. All parts of one `append_batch` become durable
+/// together or not at all.
+struct append_batch {
+  partition_id group;
+  /// Set if term or vote changed.
+  std::optional<hard_state> state;
+  /// Consecutive entries. If the first one's index is not behind the stored
+  /// log's end, the stored tail from there on is replaced (paper 5.3).
+  std::vector<entry> entries;
+};
+
+/// What a group finds when it starts.
+struct stored_group {
+  hard_state state;
+  /// The log's compacted prefix ends here; index 0 if nothing was compacted.
+  snapshot_meta snapshot;
+  /// Index of the newest stored entry; equals `snapshot.last.index` if none.
+  log_index last;
+  term_id last_term;
+};
+
+/// The logs of all groups of a node: one store, so that one sync serves all.
+///
+/// Threads: `append` is called by the log writer only; the others may be called
+/// from any thread while an append runs. Errors: a failed `append` leaves the
+/// log's tail unknown; the store refuses all further appends (a failed fsync is
+/// never retried) and the groups must stop. Crash: what `append` acknowledged
+/// survives power loss; an unacknowledged batch is there whole or not at all.
+class log_store {
+public:
+  virtual ~log_store() = default;
+
+  virtual result<stored_group> load(partition_id group) = 0;
+
+  /// Writes all batches with a single sync.
+  virtual result<void> append(std::span<const append_batch> batches) = 0;
+
+  /// Entries [from, to), at most about `bytes_max` bytes but at least one.
+  /// `out_of_range` if `from` is compacted away.
+  virtual result<std::vector<entry>> read(partition_id group, log_index from,
+                                          log_index to,
+                                          std::size_t bytes_max) = 0;
+
+  /// Forgets entries up to and including `meta.last.index`; they must be in a
+  /// durable state first. Not synced: redone at the next compaction if lost.
+  virtual result<void> compact(partition_id group,
+                               const snapshot_meta& meta) = 0;
+};
+
+/// The tables of all groups of a node.
+///
+/// Threads: one thread at a time per group; different groups independently.
+/// Crash: the state may fall back to an older applied index, never to a mix:
+/// effects and applied index of a batch are kept or lost together. The log
+/// brings it forward again.
+class state_store {
+public:
+  virtual ~state_store() = default;
+
+  /// Index of the last entry whose effects are in the tables.
+  virtual result<log_position> applied(partition_id group) = 0;
+
+  virtual std::unique_ptr<state_reader> reader(partition_id group) = 0;
+
+  /// A batch of changes on top of the current tables.
+  class batch : public state_writer {
+  public:
+    /// Makes all changes visible, together with the applied position.
+    virtual result<void> commit(log_position applied) = 0;
+  };
+  virtual std::unique_ptr<batch> begin(partition_id group) = 0;
+
+  /// Makes everything applied so far, in all groups, durable (blocks).
+  virtual result<void> flush() = 0;
+
+  /// A group's tables as a stream of (table, key, value), for a follower's
+  /// snapshot. Consistent as of the call, in key order.
+  using chunk_visitor = std::function<bool(table_id, std::string_view key,
+                                           std::string_view value)>;
+  virtual result<void> export_group(partition_id group,
+                                    const chunk_visitor& visit) = 0;
+
+  /// Replaces a group's tables by `import`ed rows and sets the applied index;
+  /// after a crash either the old or the new tables are there.
+  class importer {
+  public:
+    virtual ~importer() = default;
+    virtual result<void> add(table_id table, std::string_view key,
+                             std::string_view value) = 0;
+    virtual result<void> finish(const snapshot_meta& meta) = 0;
+  };
+  virtual std::unique_ptr<importer> import_group(partition_id group) = 0;
+};
+
+/// Carries messages to other members. May lose, delay, duplicate and reorder;
+/// never corrupts. Must not block. With one voter it is never called.
+class transport {
+public:
+  virtual ~transport() = default;
+  virtual void send(partition_id group, std::vector<message> messages) = 0;
+};
+
+} // namespace muster::raft

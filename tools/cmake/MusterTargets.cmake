@@ -1,0 +1,44 @@
+# muster_library(name DEPS … [PCH core|actors|net]): a static library of all
+# .cpp files of the calling folder (not of its sub-folders).
+function(muster_library name)
+  cmake_parse_arguments(ARG "" "PCH" "DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "*.cpp")
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE muster_options)
+  muster_use_pch(${name} "${ARG_PCH}")
+endfunction()
+
+# One precompiled header per kind, shared by all targets that name it.
+function(muster_use_pch name kind)
+  if(NOT kind OR MUSTER_FUZZ)
+    return()
+  endif()
+  target_precompile_headers(${name} REUSE_FROM muster_pch_${kind})
+endfunction()
+
+function(muster_add_pch kind)
+  cmake_parse_arguments(ARG "" "" "DEPS;HEADERS" ${ARGN})
+  set(stub "${CMAKE_BINARY_DIR}/pch/${kind}.cpp")
+  if(NOT EXISTS "${stub}")
+    file(WRITE "${stub}" "// Precompiles the headers named in CMake.\n")
+  endif()
+  add_library(muster_pch_${kind} STATIC "${stub}")
+  target_link_libraries(muster_pch_${kind} PUBLIC ${ARG_DEPS}
+    PRIVATE muster_options)
+  target_precompile_headers(muster_pch_${kind} PRIVATE ${ARG_HEADERS})
+endfunction()
+
+# muster_test(name DEPS … [PCH kind] [LABELS …]): a doctest program of all .cpp
+# files of the calling folder, registered with ctest.
+function(muster_test name)
+  cmake_parse_arguments(ARG "" "PCH" "DEPS;LABELS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "*.cpp")
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} muster_test_main
+    muster_options)
+  muster_use_pch(${name} "${ARG_PCH}")
+  add_test(NAME ${name} COMMAND ${name})
+  if(ARG_LABELS)
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  endif()
+endfunction()
