@@ -1,0 +1,189 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "actors/core/base/result.hpp"
+
+/// What the operator can set, and where the values come from.
+///
+/// Names and defaults are Nacos' and Batata's where they have one; where Muster
+/// chose another default the comment says so. keys.cpp has the one table that
+/// ties a name to a member here. Nothing in this folder knows CAF.
+namespace muster {
+
+/// A value that must never reach a log or an error text: it has no printing
+/// operators, and errors about its key hide it.
+struct secret {
+  std::string text;
+};
+
+/// All settings of a node. A plain value: made once by `load_settings`, then
+/// read-only. Every value has been checked against its range.
+struct settings {
+  using seconds = std::chrono::seconds;
+  using milliseconds = std::chrono::milliseconds;
+
+  struct server_group {
+    std::string address = "0.0.0.0"; ///< bind address of all doors
+    std::string ip;                  ///< told to others; empty = `address`
+    std::uint16_t port = 8848;       ///< HTTP; the others are offsets of it
+    /// Empty (root) or "/x" without a slash at the end.
+    std::string context_path = "/nacos";
+    /// A group of one. Nacos' code default is false; Muster's is true.
+    bool standalone = true;
+    /// SIGTERM to end. Batata's 30 s; Muster's own default is 5.
+    seconds drain_timeout{5};
+  } server;
+
+  struct http_group {
+    std::uint32_t workers = 0;        ///< io threads; 0 = one per core
+    seconds keep_alive{75};           ///< idle time of a connection
+    seconds request_timeout{60};      ///< until a request is read completely
+    seconds head_timeout{10};         ///< until a request's head is read
+    std::uint64_t head_bytes_max = 65536;
+    /// Largest body of any route. Above config.content_bytes_max, since a form
+    /// can grow three times by percent-encoding.
+    std::uint64_t body_bytes_max = 33554432;
+    std::uint32_t connections_max = 50000;
+  } http;
+
+  struct grpc_group {
+    std::string address;              ///< bind; empty = server.address
+    std::uint16_t port_offset = 1000; ///< SDK port = server.port + this
+    std::uint64_t inbound_bytes_max = 10485760;
+    milliseconds keep_alive_time{7200000};
+    milliseconds keep_alive_timeout{20000};
+    milliseconds permit_keep_alive_time{300000};
+    /// Streams of clients. Batata's 10,000; Muster's own default is 50,000.
+    std::uint32_t connections_max = 50000;
+    /// A stream whose client reads nothing for this long is cut off.
+    milliseconds push_timeout{5000};
+    /// Pushes that wait for a slow client, per stream.
+    std::uint32_t push_queue_max = 128;
+    /// A connection from which nothing came for this long is probed.
+    milliseconds connection_stale{60000};
+  } grpc;
+
+  struct naming_group {
+    bool expire_instances = true;     ///< delete after heart-beat loss
+    /// Changes of one service are merged for this long before they are pushed.
+    /// Nacos' 500; Muster's own default is 50.
+    milliseconds push_delay{50};
+    bool empty_service_auto_clean = true;
+    milliseconds empty_service_expire{60000};
+    milliseconds clean_interval{60000};
+    milliseconds client_expire{180000};
+    std::uint32_t metadata_chars_max = 1024;
+    std::uint32_t fuzzy_patterns_max = 20;
+    std::uint32_t fuzzy_matches_max = 500;
+  } naming;
+
+  struct config_group {
+    std::uint64_t content_bytes_max = 10485760;
+    std::uint32_t retention_days = 30;  ///< of the history
+    std::uint32_t gray_versions_max = 10;
+    std::uint32_t push_retries_max = 50;
+    std::uint32_t fuzzy_patterns_max = 20;
+    std::uint32_t fuzzy_matches_max = 500;
+  } config;
+
+  struct storage_group {
+    std::string data_dir = "./data";
+    /// Config partitions, fixed when the data directory is first used.
+    std::uint32_t partitions = 16;
+    std::uint32_t state_workers = 2;
+    /// Bound of the config snapshots kept for readers.
+    std::uint64_t config_cache_bytes = 134217728;
+    std::uint64_t block_cache_bytes = 33554432;
+    std::uint64_t write_buffer_bytes = 16777216;
+    /// Log entries of a partition after which its log is compacted.
+    std::uint64_t snapshot_threshold = 10000;
+  } storage;
+
+  struct log_group {
+    std::string level = "info"; ///< trace debug info warn error off
+    std::string format = "plain"; ///< plain or json
+    std::string file;           ///< beside stderr; empty = none
+  } log;
+
+  struct metrics_group {
+    bool enabled = true; ///< /nacos/actuator/prometheus answers
+  } metrics;
+
+  struct auth_group {
+    bool enabled = false;
+    bool admin_enabled = true;
+    bool console_enabled = true;
+    std::string system_type = "nacos";
+    std::string identity_key;
+    secret identity_value;
+    secret token_secret;      ///< base64
+    seconds token_expire{18000};
+  } auth;
+
+  /// The old doors; all stay open unless set false.
+  struct compatibility_group {
+    bool client = true;
+    bool admin = true;
+    bool console = true;
+  } compatibility;
+
+  struct check_group {
+    bool parameters = true;           ///< core.param.check.enabled
+    bool namespaces = false;          ///< refuse unknown ones on register
+  } check;
+
+  std::uint16_t sdk_port() const noexcept {
+    return static_cast<std::uint16_t>(server.port + grpc.port_offset);
+  }
+  std::uint16_t cluster_port() const noexcept {
+    return static_cast<std::uint16_t>(server.port + 1001);
+  }
+  const std::string& grpc_address() const noexcept {
+    return grpc.address.empty() ? server.address : grpc.address;
+  }
+};
+
+/// Name and value of every variable of the process.
+using environment = std::vector<std::pair<std::string, std::string>>;
+
+/// Copies a null-terminated `environ`.
+environment read_environment(char** variables);
+
+/// What the command line asks for.
+enum class start_mode : std::uint8_t {
+  serve,        ///< run the server
+  check_config, ///< `--check-config`: say what is wrong, then end
+  print,        ///< `--help`, `--version`: print `text`, then end
+};
+
+/// Settings and what there is to say about them.
+struct loaded_settings {
+  start_mode mode = start_mode::serve;
+  settings values;
+  /// One sentence each, with key and place: unknown keys, keys that have no
+  /// effect yet. For the log, once it is set up.
+  std::vector<std::string> warnings;
+  /// The file that was read; empty = none.
+  std::string file;
+  /// What `print` prints.
+  std::string text;
+};
+
+/// Exit code of the process when settings are wrong.
+inline constexpr int settings_exit_code = 2;
+
+/// Reads flags, environment and file, highest first: `--a.b=c` and `-Da.b=c`,
+/// flags, environment, the file of `--config` (else conf/application.yml, else
+/// conf/application.properties of the working directory, if there), defaults.
+/// Error: `invalid_argument`; the message has one line for each wrong value,
+/// with key, value, file and line. Reads files, changes nothing.
+result<loaded_settings> load_settings(int argc, const char* const* argv,
+                                      const environment& variables);
+
+} // namespace muster
