@@ -30,12 +30,16 @@ struct instance {
   bool operator==(const instance&) const = default;
 };
 
+using instance_ptr = std::shared_ptr<const instance>;
+
 /// An instance in a service's list: who published it, and the values to show
-/// after operator overrides were laid over the registered ones.
+/// after health and operator overrides were laid over the registered ones.
 struct hosted_instance {
-  instance shown;
-  /// Registered form, kept to lay overrides anew.
-  std::shared_ptr<const instance> registered;
+  /// What readers get; the same object as `registered` where nothing differs.
+  instance_ptr shown;
+  /// As registered (instance id and defaults filled in); overrides are laid
+  /// over it anew when they change.
+  instance_ptr registered;
   /// `<ip>:<port>#true` for heart-beat clients, `…#false` for persistent ones,
   /// the connection id for stream clients.
   std::string client_id;
@@ -63,8 +67,8 @@ struct service_definition {
 /// starts from the last published one.
 struct service_view {
   service_key key;
-  /// Rises by one with every publication, and never falls, not across actor
-  /// restarts either. What blocking queries wait on.
+  /// Rises with every publication and never falls, not across restarts of the
+  /// actor or the process either. What blocking queries wait on.
   std::uint64_t version = 0;
   /// Milliseconds since 1970, strictly rising per service (`max(now, last+1)`):
   /// clients drop pushes that are not newer.
@@ -72,8 +76,8 @@ struct service_view {
   service_definition definition;
   /// Whether a kind was fixed yet (first registration or definition).
   bool kind_fixed = false;
-  /// All instances, disabled ones included, sorted by (cluster, ip, port,
-  /// client id).
+  /// All instances, disabled ones and doubles included, sorted by (cluster, ip,
+  /// port, client id).
   std::vector<hosted_ptr> hosts;
   render_cache rendered;
 };
@@ -96,6 +100,7 @@ struct selected {
 
 /// Applies Nacos' order: cluster, enabled, healthyOnly, then protection (only
 /// for services made by hand: healthy/total <= threshold shows all as healthy).
+/// Of hosts that are equal in every field only the first is shown.
 selected select(const service_view& view, const selection& wanted);
 
 } // namespace muster::naming

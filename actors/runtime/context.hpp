@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include <caf/fwd.hpp>
+
+#include "actors/api/actors.hpp"
+#include "actors/api/config_index.hpp"
+#include "actors/api/connection.hpp"
+#include "actors/api/service_directory.hpp"
+#include "actors/core/base/clock.hpp"
+
+/// What the actors of a node share: collaborators, times and limits.
+namespace muster::runtime {
+
+/// Times and limits of the naming and watch actors. Fixed while the node runs.
+struct naming_settings {
+  /// From the first change of a service to the push; changes between merge.
+  milliseconds push_merge{50};
+  /// Heart-beat times of instances whose metadata does not say otherwise.
+  milliseconds beat_interval{5'000};
+  milliseconds unhealthy_after{15'000};
+  milliseconds delete_after{30'000};
+  /// False: heart-beat instances turn unhealthy but stay.
+  bool expire_instances = true;
+  /// How long a service without hosts, watchers and definition is kept.
+  milliseconds empty_service_kept{60'000};
+  /// How long a config group nobody watches is kept.
+  milliseconds idle_group_kept{60'000};
+  /// Longest wait for another actor of this node.
+  milliseconds request_timeout{5'000};
+  /// Instances in one publication of one client.
+  std::size_t batch_max = 1'000;
+  /// Publications, and again subscriptions, of one connection.
+  std::size_t per_connection_max = 10'000;
+  /// Config names one connection may listen to.
+  std::size_t listens_per_connection_max = 100'000;
+  /// Services of one namespace.
+  std::size_t services_per_space_max = 1'000'000;
+  /// Notifications sent by one message handler before it yields.
+  std::size_t fan_out_chunk = 1'000;
+
+  /// A stream that was silent this long is probed; without an answer in
+  /// `probe_timeout` it is closed (nacos-grpc 3.6).
+  milliseconds idle_before_probe{20'000};
+  milliseconds probe_timeout{5'000};
+};
+
+/// Which actors want events: config groups by (namespace, group), namespaces by
+/// id. Namespace actors write it, the state workers' threads read it. A group is
+/// entered before a watch on it is answered, so that no event passes it by.
+class event_directory {
+public:
+  /// Null handles where nobody is interested.
+  api::config_group_actor group(std::string_view space,
+                                std::string_view group) const;
+  caf::actor space(std::string_view space) const;
+
+  void put_group(const std::string& space, const std::string& group,
+                 api::config_group_actor actor);
+  /// Removes the entry if it still is `actor`.
+  void drop_group(std::string_view space, std::string_view group,
+                  const api::config_group_actor& actor);
+  void put_space(const std::string& space, caf::actor actor);
+  void drop_space(std::string_view space, const caf::actor& actor);
+
+private:
+  template <class Handle>
+  using map_of = std::unordered_map<config_key, Handle, key_hash, key_equal>;
+  mutable std::shared_mutex mutex_;
+  map_of<api::config_group_actor> groups_;
+  map_of<caf::actor> spaces_;
+};
+
+/// One per node, made before the first actor, outlives the actor system. The
+/// functions may be called by any thread and return a null handle while the
+/// actor asked for is being restarted.
+struct node_context {
+  const clock& time;
+  naming_settings naming;
+  api::config_index& configs;
+  api::service_directory& services;
+
+  std::function<api::replica_actor(partition_id)> replica;
+  std::function<api::state_actor(partition_id)> tables;
+  std::function<api::namespaces_actor()> namespaces;
+
+  event_directory owners{};
+};
+
+/// The partition that holds services, persistent instances and namespaces.
+inline constexpr partition_id meta_partition{0};
+
+/// Tells the owners of what changed: a config's group and (came or went) its
+/// namespace, a service's actor. Called by the state workers' threads after the
+/// effects are visible and before the proposer is answered. Takes no lock while
+/// sending; costs a look-up where nobody watches.
+void route_event(node_context& node, const model::event& event);
+
+/// The root of all namespaces. At start it opens what is stored; requests wait
+/// for that. If it dies, its namespaces, services and groups die with it, and
+/// the next one takes over from the slots in `node.services`. The caller
+/// monitors it and starts it anew.
+api::namespaces_actor spawn_namespaces(caf::actor_system& system,
+                                       node_context& node);
+
+/// The actor of one accepted stream. The caller counts connections and monitors
+/// it; it ends by itself (see connection.hpp). Every end but the client's own
+/// closes `sink`.
+api::connection_actor spawn_connection(caf::actor_system& system,
+                                       node_context& node,
+                                       api::client_info info,
+                                       std::shared_ptr<api::push_sink> sink);
+
+} // namespace muster::runtime
