@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <caf/typed_actor.hpp>
@@ -26,16 +29,37 @@ struct client_info {
   std::vector<std::pair<std::string, std::string>> labels;
 };
 
+/// One message of a fuzzy watch's synchronisation: what the client lacks
+/// (`added`) or knows too much. Immutable.
+struct name_batch {
+  struct change {
+    std::string group;
+    std::string name;
+    bool added = false;
+  };
+  name_kind kind = name_kind::config;
+  std::string space;
+  std::string pattern;
+  /// The client's first synchronisation of this watch, or a later one.
+  bool initial = false;
+  /// The closing message of an initial synchronisation: `changes` is empty.
+  bool finish = false;
+  std::vector<change> changes;
+  std::size_t number = 0; ///< from 1
+  std::size_t total = 0;
+};
+
 /// One thing to push. Data is read at send time, so that the last state wins;
 /// `key` makes pushes of the same thing replace each other while queued.
 struct push_item {
-  enum class what : std::uint8_t { config, service, name, probe, reset };
+  enum class what : std::uint8_t { config, service, name, names, probe, reset };
   what kind = what::probe;
   std::string key;
   config_key config;                ///< kind config
   naming::service_view_ptr service; ///< kind service
   std::string clusters;             ///< kind service: the subscription's filter
   name_fired name;                  ///< kind name
+  std::shared_ptr<const name_batch> names; ///< kind names
   std::string text;                 ///< kind name: the pattern; reset: ip:port
 };
 
@@ -71,6 +95,7 @@ struct client_subscribe {
   service_key key;
   std::string clusters;
 };
+/// -> done, also if there was none.
 struct client_unsubscribe {
   request_meta meta;
   service_key key;
@@ -81,12 +106,45 @@ struct client_listen {
   std::vector<config_key> add;
   std::vector<config_key> remove;
 };
+/// Starts a fuzzy watch, or renews it (same kind and pattern: replaced, nothing
+/// else changes). -> done, once the actor is registered for the names of `space`
+/// (`watch_names`), so that a listing made after the answer misses nothing.
+/// From then on every `name_fired` that some watch of that kind and space
+/// accepts is pushed once (kind name, `text` = the first pattern that accepts).
+struct client_watch_names {
+  request_meta meta;
+  name_kind kind = name_kind::config;
+  std::string space;
+  std::string pattern; ///< identity of the watch within its kind
+  /// Whether a name is in the pattern. Pure, any thread.
+  std::function<bool(std::string_view group, std::string_view name)> accepts;
+};
+/// Forgets a fuzzy watch and what was queued for it. -> done, also if unknown
+struct client_unwatch_names {
+  request_meta meta;
+  name_kind kind = name_kind::config;
+  std::string space;
+  std::string pattern;
+};
+/// Pushes the batches of one synchronisation (kind names), each retried like a
+/// change. All but a closing `finish` one may be in flight together; that one is
+/// pushed when all before it were answered well. Replaces a synchronisation of
+/// the same watch that still runs; ignored if the watch is unknown.
+struct client_sync_names {
+  std::vector<std::shared_ptr<const name_batch>> batches;
+};
+/// Asks the client to move (kind reset, `text` = `ip:port` or empty for "another
+/// of your list"). Pushed once; the client is not cut off if it stays.
+struct client_reset {
+  std::string target;
+};
 /// The client answered a push.
 struct push_answered {
   std::uint64_t request_id = 0;
   bool ok = false;
 };
-/// Any sign of life from the client.
+/// A sign of life (a request; answers of pushes count by themselves). Front-ends
+/// send at most one a second for each client.
 struct client_active {};
 /// The transport or stream ended.
 struct stream_closed {};
@@ -97,8 +155,27 @@ using connection_actor
                      caf::replies_to<client_subscribe>::with<naming::service_view_ptr>,
                      caf::replies_to<client_unsubscribe>::with<done>,
                      caf::replies_to<client_listen>::with<done>,
+                     caf::replies_to<client_watch_names>::with<done>,
+                     caf::replies_to<client_unwatch_names>::with<done>,
+                     caf::reacts_to<client_sync_names>,
+                     caf::reacts_to<client_reset>,
                      caf::reacts_to<push_answered>,
                      caf::reacts_to<client_active>,
                      caf::reacts_to<stream_closed>>;
 
 } // namespace muster::api
+
+#define MUSTER_LOCAL(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::type)
+MUSTER_LOCAL(api::client_publish)
+MUSTER_LOCAL(api::client_retract)
+MUSTER_LOCAL(api::client_subscribe)
+MUSTER_LOCAL(api::client_unsubscribe)
+MUSTER_LOCAL(api::client_listen)
+MUSTER_LOCAL(api::client_watch_names)
+MUSTER_LOCAL(api::client_unwatch_names)
+MUSTER_LOCAL(api::client_sync_names)
+MUSTER_LOCAL(api::client_reset)
+MUSTER_LOCAL(api::push_answered)
+MUSTER_LOCAL(api::client_active)
+MUSTER_LOCAL(api::stream_closed)
+#undef MUSTER_LOCAL
