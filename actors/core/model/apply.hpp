@@ -25,7 +25,8 @@ struct outcome {
   log_index index;
   /// Id of the record made or changed, where there is one.
   std::uint64_t id = 0;
-  /// Whether there was something before (publish: update; remove: existed).
+  /// Whether there was something before (publish: update; remove: existed;
+  /// trim: rows were removed, so there may be more).
   bool existed = false;
 };
 
@@ -70,6 +71,11 @@ struct applied {
 };
 
 /// Applies one command to one partition's tables.
+///
+/// A command with a `sequence` is applied once: repeated within the next 131,072
+/// log entries, it changes nothing, tells nothing and has the first outcome.
+/// An absent config, gray, namespace, instance or override to remove is `ok` with
+/// `existed` false. A formal version's end leaves the grays in force.
 ///
 /// Deterministic: equal tables, command, partition and index give equal tables,
 /// outcome and events on every replica; no time, no randomness, no address and

@@ -1,5 +1,8 @@
 #include "actors/core/model/table.hpp"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
 namespace muster {
 
 namespace key_codec {
@@ -52,6 +55,16 @@ bool take(std::string_view& in, std::uint64_t& number) {
 }
 
 } // namespace key_codec
+
+std::string to_bytes(const google::protobuf::MessageLite& message) {
+  namespace io = google::protobuf::io;
+  std::string bytes(message.ByteSizeLong(), '\0');
+  io::ArrayOutputStream array(bytes.data(), static_cast<int>(bytes.size()));
+  io::CodedOutputStream out(&array);
+  out.SetSerializationDeterministic(true);
+  message.SerializeWithCachedSizes(&out);
+  return bytes;
+}
 
 void scan_prefix(const state_reader& reader, table_id table,
                  std::string_view prefix, const state_reader::visitor& visit) {

@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include <google/protobuf/message_lite.h>
+
 #include "actors/core/model/state_view.hpp"
 
 /// Tables declared once: key codec, protobuf value, secondary indexes.
@@ -40,6 +42,10 @@ bool decode(std::string_view in, Parts&... parts) {
 
 } // namespace key_codec
 
+/// The one byte form of a message: fields in order, maps sorted by key, so that
+/// equal messages are equal bytes on every replica.
+std::string to_bytes(const google::protobuf::MessageLite& message);
+
 /// A table of protobuf values. `Value` is a generated message.
 ///
 /// Stateless; all members may be called from the thread that owns the reader.
@@ -57,7 +63,7 @@ struct table {
   }
 
   static void put(state_writer& w, std::string_view key, const Value& value) {
-    w.put(Id, key, value.SerializeAsString());
+    w.put(Id, key, to_bytes(value));
   }
 
   static void erase(state_writer& w, std::string_view key) {
