@@ -70,6 +70,7 @@ struct config_loaded {
 /// -> config_names: keys of one namespace in this partition, in key order.
 struct list_config_names {
   request_meta meta;
+  partition_id partition; ///< ask every config partition for the whole list
   std::string space;
 };
 struct config_names {
@@ -118,6 +119,7 @@ struct namespace_list {
 /// -> config_counts: formal configs by namespace in this partition.
 struct count_configs {
   request_meta meta;
+  partition_id partition; ///< ask every config partition and add up
 };
 struct config_counts {
   std::vector<std::pair<std::string, std::uint64_t>> by_space;

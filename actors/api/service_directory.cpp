@@ -5,16 +5,6 @@
 
 namespace muster::api {
 
-service_actor service_slot::actor() const {
-  const std::lock_guard lock(mutex_);
-  return actor_;
-}
-
-void service_slot::set_actor(service_actor actor) {
-  const std::lock_guard lock(mutex_);
-  actor_ = std::move(actor);
-}
-
 struct service_directory::shard {
   mutable std::shared_mutex mutex;
   std::unordered_map<service_key, std::shared_ptr<service_slot>, key_hash,

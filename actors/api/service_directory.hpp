@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string_view>
 #include <vector>
 
 #include "actors/api/actors.hpp"
+#include "actors/api/handle_cell.hpp"
 #include "actors/core/naming/view.hpp"
 
 /// Where front-ends find a service: its current view and its actor.
@@ -34,14 +34,13 @@ public:
 
   /// The actor that serves this slot now; changes when it is restarted. Null
   /// for a moment while it is. Any thread.
-  service_actor actor() const;
-  void set_actor(service_actor actor);
+  service_actor actor() const { return actor_.load(); }
+  void set_actor(service_actor actor) { actor_.store(std::move(actor)); }
 
 private:
   const service_key key_;
   std::atomic<naming::service_view_ptr> view_;
-  mutable std::mutex mutex_;
-  service_actor actor_;
+  handle_cell<service_actor> actor_;
 };
 
 /// Sharded map from service key to slot. Namespace actors insert and erase, any

@@ -3,6 +3,11 @@
 function(muster_library name)
   cmake_parse_arguments(ARG "" "PCH" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "*.cpp")
+  if(NOT sources) # headers only
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${ARG_DEPS})
+    return()
+  endif()
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE muster_options)
   muster_use_pch(${name} "${ARG_PCH}")

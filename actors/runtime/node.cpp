@@ -1,0 +1,162 @@
+#include "actors/runtime/node.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include "actors/runtime/supervisor.hpp"
+
+namespace muster::runtime {
+
+namespace {
+
+caf::actor_system_config& configured(caf::actor_system_config& cfg,
+                                     const node_options& options) {
+  const auto cores = std::max(2U, std::thread::hardware_concurrency());
+  const std::size_t threads
+    = options.scheduler_threads != 0 ? options.scheduler_threads : cores;
+  // `sharing` sleeps when idle (about 0.2 % of a core, `stealing` about 4 %);
+  // the bound on throughput keeps one busy actor from starving its worker.
+  cfg.set("scheduler.policy", caf::atom("sharing"));
+  cfg.set("scheduler.max-threads", threads);
+  cfg.set("scheduler.max-throughput", std::size_t{50});
+  cfg.set("logger.verbosity", caf::atom("quiet"));
+  return cfg;
+}
+
+} // namespace
+
+struct node::impl {
+  impl(node_options o, raft::log_store& l, raft::state_store& t,
+       const clock& time)
+    : options(std::move(o)),
+      logs(l),
+      tables(t),
+      configs(options.config_cache_bytes),
+      handles(options.facts.partitions, options.state_workers),
+      context{time,
+              options.naming,
+              configs,
+              services,
+              [this](partition_id p) { return handles.replicas[p.value].load(); },
+              [this](partition_id p) -> api::state_actor {
+                return handles.worker_of(p);
+              },
+              [this] { return handles.namespaces.load(); }},
+      system(configured(config, options)) {}
+
+  node_options options;
+  raft::log_store& logs;
+  raft::state_store& tables;
+  api::config_index configs;
+  api::service_directory services;
+  node_handles handles;
+  std::atomic<api::node_state> state{api::node_state::starting};
+  node_context context;
+  caf::actor_system_config config;
+  caf::actor_system system;
+  caf::actor supervisor;
+  caf::actor housekeeper;
+  std::shared_ptr<std::atomic<std::size_t>> connections
+    = std::make_shared<std::atomic<std::size_t>>(0);
+};
+
+node::node(node_options options, raft::log_store& logs,
+           raft::state_store& tables, const clock& time)
+  : impl_(std::make_unique<impl>(std::move(options), logs, tables, time)) {}
+
+node::~node() { stop(); }
+
+void node::start() {
+  auto& i = *impl_;
+  i.supervisor = spawn_supervisor(i.system,
+                                  {.context = i.context,
+                                   .handles = i.handles,
+                                   .logs = i.logs,
+                                   .tables = i.tables,
+                                   .self = i.options.self,
+                                   .partitions = i.options.facts.partitions,
+                                   .state = i.state});
+  i.housekeeper = spawn_housekeeper(
+    i.system, {.context = i.context,
+               .handles = i.handles,
+               .logs = i.logs,
+               .tables = i.tables,
+               .self = i.options.self,
+               .partitions = i.options.facts.partitions,
+               .settings = i.options.housekeeping});
+}
+
+void node::drain() { impl_->state.store(api::node_state::draining); }
+
+void node::stop() {
+  auto& i = *impl_;
+  if (!i.supervisor)
+    return;
+  i.state.store(api::node_state::draining);
+  caf::anon_send_exit(i.housekeeper, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(i.supervisor, caf::exit_reason::user_shutdown);
+  i.supervisor = nullptr;
+  i.housekeeper = nullptr;
+  i.system.await_all_actors_done();
+  compact_all(i.logs, i.tables, i.options.self, i.options.facts.partitions);
+}
+
+caf::actor_system& node::system() { return impl_->system; }
+const clock& node::time() const { return impl_->context.time; }
+const api::node_facts& node::facts() const { return impl_->options.facts; }
+api::node_state node::state() const { return impl_->state.load(); }
+const api::config_index& node::configs() const { return impl_->configs; }
+const api::service_directory& node::services() const { return impl_->services; }
+
+api::replica_actor node::replica(partition_id partition) const {
+  return impl_->handles.replicas[partition.value].load();
+}
+
+api::state_actor node::tables(partition_id partition) const {
+  return impl_->handles.worker_of(partition);
+}
+
+api::namespaces_actor node::namespaces() const {
+  return impl_->handles.namespaces.load();
+}
+
+result<api::connection_actor>
+node::connect(api::client_info info, std::shared_ptr<api::push_sink> sink) {
+  auto& i = *impl_;
+  if (state() != api::node_state::serving)
+    return fail(errc::unavailable, "the node does not serve yet");
+  if (i.connections->fetch_add(1) >= i.options.connections_max) {
+    i.connections->fetch_sub(1);
+    return fail(errc::resource_exhausted, "too many client streams");
+  }
+  auto actor
+    = spawn_connection(i.system, i.context, std::move(info), std::move(sink));
+  actor->attach_functor(
+    [counter = i.connections] { counter->fetch_sub(1); });
+  return actor;
+}
+
+std::vector<std::pair<std::string, caf::actor>> node::actors() const {
+  const auto& h = impl_->handles;
+  std::vector<std::pair<std::string, caf::actor>> found;
+  const auto add = [&](std::string name, const auto& handle) {
+    if (handle)
+      found.emplace_back(std::move(name), caf::actor_cast<caf::actor>(handle));
+  };
+  add("log_writer", h.writer.load());
+  for (const auto& w : h.workers)
+    add("state_worker", w.load());
+  for (const auto& r : h.replicas)
+    add("replica", r.load());
+  add("namespaces", h.namespaces.load());
+  return found;
+}
+
+} // namespace muster::runtime

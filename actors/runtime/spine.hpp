@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "actors/api/actors.hpp"
+#include "actors/api/config_index.hpp"
+#include "actors/core/base/clock.hpp"
+#include "actors/core/raft/ports.hpp"
+#include "actors/core/raft/types.hpp"
+#include "actors/runtime/reply.hpp"
+
+/// The write path's own actors and what they say to each other: replica ->
+/// log_writer -> replica -> state_worker (deploy/docs/architecture.md).
+namespace muster::runtime {
+
+/// To the log writer: make this durable, then tell the sender.
+struct append_log {
+  raft::append_batch batch;
+  std::uint64_t write = 0;
+};
+/// To a replica: its write of that number, and all before it, are durable.
+struct log_written {
+  std::uint64_t write = 0;
+};
+/// To the log writer: -> stored_group of that group.
+struct load_group {
+  partition_id group;
+};
+/// Someone who waits for an entry to be applied, with the command as it was
+/// proposed (so that it need not be parsed again).
+struct waiting_proposal {
+  log_index index;
+  std::shared_ptr<const pb::Command> command;
+  std::size_t bytes = 0;
+  reply to;
+};
+
+/// Work for a state worker: apply everything up to `upto`. Entries not given
+/// here are read from the log store.
+struct apply_work {
+  partition_id group;
+  log_index upto;
+  std::vector<raft::entry> entries;
+  std::vector<waiting_proposal> waiting;
+};
+using apply_work_ptr = std::shared_ptr<apply_work>;
+struct apply_committed {
+  apply_work_ptr work;
+};
+/// To a replica: the tables have everything up to here.
+struct applied_upto {
+  raft::log_position position;
+};
+
+/// To a state worker: -> applied_position of a group.
+struct get_applied {
+  partition_id group;
+};
+/// To whoever started a replica: it leads, and has applied what it found.
+struct replica_ready {
+  partition_id group;
+};
+
+/// The only writer of the logs; detached. Batches whatever stands in its
+/// mailbox into one synced write. A failed write ends it for good: the store
+/// refuses further appends, and the replicas stop with it.
+using log_writer_actor
+  = caf::typed_actor<caf::reacts_to<append_log>,
+                     caf::replies_to<load_group>::with<raft::stored_group>>;
+
+/// Applies and reads tables; detached. The single writer of the snapshots of
+/// its partitions' configs.
+using state_worker_actor
+  = api::state_actor::extend<caf::reacts_to<apply_committed>,
+                             caf::replies_to<get_applied>::with<
+                               raft::log_position>>;
+
+/// What a state worker works with. References outlive it.
+struct state_worker_parts {
+  raft::log_store& logs;
+  raft::state_store& tables;
+  api::config_index& index;
+  /// Number of config partitions, 1…P.
+  std::uint64_t partitions = 0;
+  /// Brings an event to its owner's mailbox; called on the worker's thread,
+  /// before the writer's answer goes out.
+  std::function<void(const model::event&)> route;
+};
+
+/// What a replica works with. References outlive it.
+struct replica_parts {
+  partition_id group;
+  node_id self;
+  log_writer_actor writer;
+  state_worker_actor worker;
+  const clock& time;
+  /// Proposals in progress at most, and their bytes.
+  std::size_t proposals_max = 16384;
+  std::size_t proposal_bytes_max = 256U << 20;
+  /// Told once with `replica_ready`.
+  caf::actor starter;
+};
+
+log_writer_actor spawn_log_writer(caf::actor_system& system,
+                                  raft::log_store& logs);
+state_worker_actor spawn_state_worker(caf::actor_system& system,
+                                      state_worker_parts parts);
+api::replica_actor spawn_replica(caf::actor_system& system,
+                                 replica_parts parts);
+
+} // namespace muster::runtime
+
+#define MUSTER_LOCAL(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::type)
+MUSTER_LOCAL(runtime::append_log)
+MUSTER_LOCAL(runtime::log_written)
+MUSTER_LOCAL(runtime::load_group)
+MUSTER_LOCAL(runtime::apply_committed)
+MUSTER_LOCAL(runtime::applied_upto)
+MUSTER_LOCAL(runtime::get_applied)
+MUSTER_LOCAL(runtime::replica_ready)
+MUSTER_LOCAL(raft::stored_group)
+MUSTER_LOCAL(raft::log_position)
+#undef MUSTER_LOCAL

@@ -1,0 +1,257 @@
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <spdlog/spdlog.h>
+
+#include "actors/core/model/apply.hpp"
+#include "actors/core/model/queries.hpp"
+#include "actors/runtime/spine.hpp"
+
+namespace muster::runtime {
+
+namespace {
+
+/// Bytes read from the log at once while catching up.
+constexpr std::size_t catch_up_bytes = 4U << 20;
+
+class state_worker_state {
+public:
+  static inline const char* name = "state_worker";
+
+  explicit state_worker_state(state_worker_actor::pointer self)
+    : self_(self) {}
+
+  void start(state_worker_parts parts) {
+    parts_.emplace(std::move(parts));
+    // What a predecessor applied but did not publish is not in the index.
+    parts_->index.clear();
+  }
+
+  void apply(const apply_committed& m);
+  result<raft::log_position> applied(partition_id group);
+
+  /// Runs a read; a store that fails ends the worker, not the process.
+  template <class F>
+  auto read(partition_id group, F&& f) -> caf::result<decltype(f(
+    std::declval<const state_reader&>()))> {
+    try {
+      const auto reader = parts_->tables.reader(group);
+      return f(*reader);
+    } catch (const state_error& e) {
+      stop(e.reason);
+      return api::to_caf(e.reason);
+    }
+  }
+
+  caf::result<api::config_loaded> load(const api::load_config& m,
+                                       partition_id group);
+
+private:
+  result<void> catch_up(partition_id group, log_index upto);
+  result<void> apply_entries(partition_id group,
+                             const std::vector<raft::entry>& entries,
+                             std::vector<waiting_proposal>& waiting);
+  void publish(const model::event& e);
+  void stop(const error& reason);
+
+  state_worker_actor::pointer self_;
+  std::optional<state_worker_parts> parts_;
+  std::unordered_map<partition_id, raft::log_position> applied_;
+};
+
+void state_worker_state::stop(const error& reason) {
+  spdlog::critical("tables cannot be used, the worker stops: {}",
+                   reason.message);
+  self_->quit(caf::exit_reason::unhandled_exception);
+}
+
+result<raft::log_position> state_worker_state::applied(partition_id group) {
+  if (const auto it = applied_.find(group); it != applied_.end())
+    return it->second;
+  auto found = parts_->tables.applied(group);
+  if (found)
+    applied_.emplace(group, *found);
+  return found;
+}
+
+void state_worker_state::apply(const apply_committed& m) {
+  auto& work = *m.work;
+  const auto replica = self_->current_sender();
+  const auto run = [&]() -> result<void> {
+    const auto from = applied(work.group);
+    if (!from)
+      return std::unexpected(from.error());
+    const auto first = work.entries.empty() ? work.upto.next()
+                                            : work.entries.front().index;
+    // What the replica no longer had in memory stands in the log.
+    if (first > from->index.next())
+      if (auto done = catch_up(work.group, log_index{first.value - 1}); !done)
+        return done;
+    return apply_entries(work.group, work.entries, work.waiting);
+  };
+  try {
+    if (const auto done = run(); !done)
+      return stop(done.error());
+  } catch (const state_error& e) {
+    return stop(e.reason);
+  }
+  if (replica)
+    caf::anon_send(caf::actor_cast<caf::actor>(replica),
+                   applied_upto{applied_[work.group]});
+}
+
+result<void> state_worker_state::catch_up(partition_id group, log_index upto) {
+  std::vector<waiting_proposal> nobody;
+  while (applied_[group].index < upto) {
+    auto entries = parts_->logs.read(group, applied_[group].index.next(),
+                                     upto.next(), catch_up_bytes);
+    if (!entries)
+      return std::unexpected(entries.error());
+    if (auto done = apply_entries(group, *entries, nobody); !done)
+      return done;
+  }
+  return {};
+}
+
+result<void>
+state_worker_state::apply_entries(partition_id group,
+                                  const std::vector<raft::entry>& entries,
+                                  std::vector<waiting_proposal>& waiting) {
+  if (entries.empty())
+    return {};
+  const auto batch = parts_->tables.begin(group);
+  std::vector<model::event> events;
+  std::vector<model::outcome> outcomes;
+  outcomes.reserve(waiting.size());
+  auto next = waiting.begin();
+  for (const auto& e : entries) {
+    if (e.kind != raft::entry_kind::command)
+      continue;
+    const bool awaited = next != waiting.end() && next->index == e.index;
+    pb::Command parsed;
+    if (!awaited && !parsed.ParseFromString(*e.payload))
+      return fail(errc::data_loss, "a committed command does not parse");
+    auto done = model::apply(awaited ? *next->command : parsed, group, e.index,
+                             *batch);
+    std::ranges::move(done.events, std::back_inserter(events));
+    if (awaited) {
+      outcomes.push_back(std::move(done.result));
+      ++next;
+    }
+  }
+  const raft::log_position last{entries.back().term, entries.back().index};
+  if (auto done = batch->commit(last); !done)
+    return done;
+  applied_[group] = last;
+  for (const auto& e : events)
+    publish(e);
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    waiting[i].to.deliver(std::move(outcomes[i]));
+  return {};
+}
+
+void state_worker_state::publish(const model::event& e) {
+  if (const auto* change = std::get_if<model::config_changed>(&e.what))
+    parts_->index.publish(change->key, change->now);
+  parts_->route(e);
+}
+
+caf::result<api::config_loaded>
+state_worker_state::load(const api::load_config& m, partition_id group) {
+  if (auto known = parts_->index.find(m.key.view()))
+    return api::config_loaded{std::move(*known)};
+  return read(group, [&](const state_reader& state) {
+    auto snapshot = model::load_config(state, m.key);
+    parts_->index.publish(m.key, snapshot);
+    return api::config_loaded{std::move(snapshot)};
+  });
+}
+
+api::service_state service_of(const state_reader& state,
+                              const service_key& key, log_index index) {
+  api::service_state found;
+  found.index = index;
+  found.record = model::service(state, key);
+  found.instances = model::instances(state, key);
+  for (auto& o : model::overrides(state, key))
+    found.overrides.push_back(
+      {std::move(o.ip), o.port, std::move(o.cluster), std::move(o.values)});
+  return found;
+}
+
+using pointer = state_worker_actor::stateful_pointer<state_worker_state>;
+
+state_worker_actor::behavior_type state_worker(pointer self,
+                                               const state_worker_parts& p) {
+  auto& s = self->state;
+  s.start(p);
+  constexpr partition_id meta{0};
+  const auto holder = [count = p.partitions](const config_key& k) {
+    return model::config_partition(k.space, k.group, count);
+  };
+  return {
+    [&s, holder](const api::load_config& m) { return s.load(m, holder(m.key)); },
+    [&s](const api::list_config_names& m) {
+      return s.read(m.partition, [&](const state_reader& state) {
+        return api::config_names{model::config_names(state, m.space)};
+      });
+    },
+    [&s](const api::load_service& m) -> caf::result<api::service_state> {
+      const auto at = s.applied(meta);
+      if (!at)
+        return api::to_caf(at.error());
+      return s.read(meta, [&](const state_reader& state) {
+        return service_of(state, m.key, at->index);
+      });
+    },
+    [&s](const api::list_stored_services& m) {
+      return s.read(meta, [&](const state_reader& state) {
+        return api::service_names{model::stored_services(state, m.space)};
+      });
+    },
+    [&s](const api::list_namespaces&) {
+      return s.read(meta, [](const state_reader& state) {
+        api::namespace_list list;
+        for (auto& [id, record] : model::namespaces(state))
+          list.rows.push_back({std::move(id), std::move(record)});
+        return list;
+      });
+    },
+    [&s](const api::count_configs& m) {
+      return s.read(m.partition, [](const state_reader& state) {
+        return api::config_counts{model::config_counts(state)};
+      });
+    },
+    [&s, holder](const api::list_history& m) {
+      return s.read(holder(m.key), [&](const state_reader& state) {
+        return api::history_rows{
+          model::history(state, m.key, m.before, m.limit)};
+      });
+    },
+    [&s](const apply_committed& m) { s.apply(m); },
+    [&s](const get_applied& m) -> caf::result<raft::log_position> {
+      auto at = s.applied(m.group);
+      if (!at)
+        return api::to_caf(at.error());
+      return *at;
+    },
+  };
+}
+
+} // namespace
+
+state_worker_actor spawn_state_worker(caf::actor_system& system,
+                                      state_worker_parts parts) {
+  return system.spawn<caf::detached>(state_worker, std::move(parts));
+}
+
+} // namespace muster::runtime

@@ -1,0 +1,224 @@
+#include "actors/runtime/supervisor.hpp"
+
+#include <functional>
+#include <set>
+#include <utility>
+
+#include <caf/event_based_actor.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <spdlog/spdlog.h>
+
+#include "actors/core/base/backoff.hpp"
+
+namespace muster::runtime {
+
+namespace {
+
+/// To oneself: start child number `index` now.
+struct start_child {
+  std::size_t index = 0;
+};
+
+} // namespace
+
+} // namespace muster::runtime
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::start_child)
+
+namespace muster::runtime {
+
+namespace {
+
+class supervisor_state {
+public:
+  static inline const char* name = "supervisor";
+
+  explicit supervisor_state(caf::event_based_actor* self) : self_(self) {}
+
+  void start(supervisor_parts parts);
+  void start_child_now(std::size_t index);
+  void on_down(const caf::down_msg& m);
+  void on_ready(const replica_ready& m);
+  void stop();
+
+private:
+  struct child {
+    const char* what = "";
+    /// Spawns it and stores its handle; null if something it needs is missing.
+    std::function<caf::actor()> spawn;
+    /// Takes the handle back.
+    std::function<void()> forget;
+    backoff delay;
+    caf::actor running;
+    bool waits = false;
+  };
+
+  void add_writer();
+  void add_worker(std::size_t index);
+  void add_replica(partition_id p);
+  void add_namespaces();
+
+  caf::event_based_actor* self_;
+  std::optional<supervisor_parts> parts_;
+  std::vector<child> children_;
+  std::set<partition_id> ready_;
+};
+
+template <class Handle>
+caf::actor untyped(const Handle& h) {
+  return caf::actor_cast<caf::actor>(h);
+}
+
+void supervisor_state::add_writer() {
+  auto& cell = parts_->handles.writer;
+  children_.push_back({"log_writer",
+                       [this, &cell] {
+                         auto h = spawn_log_writer(self_->system(),
+                                                   parts_->logs);
+                         cell.store(h);
+                         return untyped(h);
+                       },
+                       [&cell] { cell.store(nullptr); },
+                       {},
+                       {}});
+}
+
+void supervisor_state::add_worker(std::size_t index) {
+  auto& cell = parts_->handles.workers[index];
+  children_.push_back(
+    {"state_worker",
+     [this, &cell] {
+       auto& context = parts_->context;
+       auto h = spawn_state_worker(
+         self_->system(),
+         {parts_->logs, parts_->tables, context.configs, parts_->partitions,
+          [&context](const model::event& e) { route_event(context, e); }});
+       cell.store(h);
+       return untyped(h);
+     },
+     [&cell] { cell.store(nullptr); },
+     {},
+     {}});
+}
+
+void supervisor_state::add_replica(partition_id p) {
+  auto& cell = parts_->handles.replicas[p.value];
+  children_.push_back(
+    {"replica",
+     [this, &cell, p]() -> caf::actor {
+       auto writer = parts_->handles.writer.load();
+       auto worker = parts_->handles.worker_of(p);
+       if (!writer || !worker)
+         return {};
+       auto h = spawn_replica(self_->system(),
+                              {.group = p,
+                               .self = parts_->self,
+                               .writer = std::move(writer),
+                               .worker = std::move(worker),
+                               .time = parts_->context.time,
+                               .starter = caf::actor{self_}});
+       cell.store(h);
+       return untyped(h);
+     },
+     [&cell] { cell.store(nullptr); },
+     {},
+     {}});
+}
+
+void supervisor_state::add_namespaces() {
+  auto& cell = parts_->handles.namespaces;
+  children_.push_back({"namespaces",
+                       [this, &cell] {
+                         auto h = spawn_namespaces(self_->system(),
+                                                   parts_->context);
+                         cell.store(h);
+                         return untyped(h);
+                       },
+                       [&cell] { cell.store(nullptr); },
+                       {},
+                       {}});
+}
+
+void supervisor_state::start(supervisor_parts parts) {
+  parts_.emplace(std::move(parts));
+  add_writer();
+  for (std::size_t i = 0; i < parts_->handles.workers.size(); ++i)
+    add_worker(i);
+  for (std::uint64_t p = 0; p <= parts_->partitions; ++p)
+    add_replica(partition_id{p});
+  add_namespaces();
+  for (std::size_t i = 0; i < children_.size(); ++i)
+    start_child_now(i);
+}
+
+void supervisor_state::start_child_now(std::size_t index) {
+  auto& c = children_[index];
+  if (c.running)
+    return;
+  c.running = c.spawn();
+  c.waits = !c.running;
+  if (c.waits)
+    return;
+  c.delay.started(parts_->context.time.steady());
+  self_->monitor(c.running);
+  // Whoever waited for this one may start now.
+  for (std::size_t i = 0; i < children_.size(); ++i)
+    if (children_[i].waits)
+      self_->send(self_, start_child{i});
+}
+
+void supervisor_state::on_down(const caf::down_msg& m) {
+  for (std::size_t i = 0; i < children_.size(); ++i) {
+    auto& c = children_[i];
+    if (!c.running || c.running.address() != m.source)
+      continue;
+    c.running = nullptr;
+    c.forget();
+    const auto wait = c.delay.died(parts_->context.time.steady());
+    spdlog::error("actor {} ended ({}), starting it anew in {} ms", c.what,
+                  caf::to_string(m.reason), wait.count());
+    self_->delayed_send(self_, wait, start_child{i});
+    return;
+  }
+}
+
+void supervisor_state::on_ready(const replica_ready& m) {
+  ready_.insert(m.group);
+  auto expected = api::node_state::starting;
+  if (ready_.size() == parts_->partitions + 1)
+    parts_->state.compare_exchange_strong(expected, api::node_state::serving);
+}
+
+void supervisor_state::stop() {
+  for (auto& c : children_) {
+    c.forget();
+    if (c.running)
+      self_->send_exit(c.running, caf::exit_reason::user_shutdown);
+  }
+}
+
+using pointer = caf::stateful_actor<supervisor_state>*;
+
+caf::behavior supervisor(pointer self, const supervisor_parts& parts) {
+  auto& s = self->state;
+  self->set_down_handler([&s](const caf::down_msg& m) { s.on_down(m); });
+  self->set_exit_handler([self, &s](const caf::exit_msg& m) {
+    s.stop();
+    self->quit(m.reason);
+  });
+  s.start(parts);
+  return {
+    [&s](const start_child& m) { s.start_child_now(m.index); },
+    [&s](const replica_ready& m) { s.on_ready(m); },
+  };
+}
+
+} // namespace
+
+caf::actor spawn_supervisor(caf::actor_system& system, supervisor_parts parts) {
+  return system.spawn(supervisor, std::move(parts));
+}
+
+} // namespace muster::runtime

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <vector>
+
+#include <caf/actor.hpp>
+#include <caf/actor_system.hpp>
+
+#include "actors/api/handle_cell.hpp"
+#include "actors/api/node.hpp"
+#include "actors/runtime/context.hpp"
+#include "actors/runtime/spine.hpp"
+
+/// Starts the node's own actors and starts them anew when they die.
+namespace muster::runtime {
+
+/// Where the current handles are. Written by the supervisor, read by anybody.
+struct node_handles {
+  explicit node_handles(std::size_t partitions, std::size_t worker_count)
+    : workers(worker_count), replicas(partitions + 1) {}
+
+  api::handle_cell<log_writer_actor> writer;
+  std::vector<api::handle_cell<state_worker_actor>> workers;
+  /// By partition number, 0…P.
+  std::vector<api::handle_cell<api::replica_actor>> replicas;
+  api::handle_cell<api::namespaces_actor> namespaces;
+
+  state_worker_actor worker_of(partition_id p) const {
+    return workers[p.value % workers.size()].load();
+  }
+};
+
+/// What the supervisor works with. References outlive it.
+struct supervisor_parts {
+  node_context& context;
+  node_handles& handles;
+  raft::log_store& logs;
+  raft::state_store& tables;
+  node_id self;
+  std::uint64_t partitions = 0;
+  /// Set once every replica has applied what it found at start.
+  std::atomic<api::node_state>& state;
+};
+
+/// Spawns all children at once, the log writer and the state workers first. A
+/// child that dies is replaced with `backoff`; replicas wait for the actors they
+/// lean on. Ends (with its children) on an exit message.
+caf::actor spawn_supervisor(caf::actor_system& system, supervisor_parts parts);
+
+} // namespace muster::runtime

@@ -1,0 +1,151 @@
+// The Raft core with one voter: a test per rule of the paper that applies.
+#include <doctest/doctest.h>
+
+#include "actors/core/raft/fsm.hpp"
+
+using namespace muster;
+using namespace muster::raft;
+
+namespace {
+
+constexpr node_id self{7};
+
+fsm::settings sole_voter() {
+  return {.self = self, .members = {.voters = {self}, .outgoing = {}, .learners = {}}};
+}
+
+auto text(const char* t) { return std::make_shared<const std::string>(t); }
+
+/// A fresh group brought to leadership with all writes durable.
+fsm elected() {
+  fsm f{sole_voter(), stored_group{}};
+  f.tick(steady_time{});
+  f.written(f.take_output().write);
+  f.written(f.take_output().write);
+  f.take_output();
+  return f;
+}
+
+} // namespace
+
+TEST_CASE("5.2: the own vote counts only once it is durable") {
+  fsm f{sole_voter(), stored_group{}};
+  CHECK(f.take_output().empty());
+  f.tick(steady_time{});
+  auto out = f.take_output();
+  REQUIRE(out.state);
+  CHECK(out.state->term == term_id{1});
+  CHECK(out.state->vote == self);
+  CHECK(f.current_role() == role::candidate);
+  CHECK(f.propose(text("x")).error().code == errc::unavailable);
+  f.written(out.write);
+  CHECK(f.current_role() == role::leader);
+}
+
+TEST_CASE("8: a new leader appends an entry of its term before it commits") {
+  stored_group old;
+  old.state = {term_id{4}, self};
+  old.last = log_index{9};
+  old.last_term = term_id{3};
+  fsm f{sole_voter(), old};
+  f.tick(steady_time{});
+  f.written(f.take_output().write);
+  auto out = f.take_output();
+  REQUIRE(out.entries.size() == 1);
+  CHECK(out.entries[0].kind == entry_kind::no_op);
+  CHECK(out.entries[0].index == log_index{10});
+  CHECK(out.entries[0].term == term_id{5});
+  CHECK_FALSE(out.commit); // 5.4.2: entries 1..9 are not committed by counting
+  f.written(out.write);
+  out = f.take_output();
+  CHECK(out.commit == log_index{10});
+  CHECK(out.committed.size() == 1);
+}
+
+TEST_CASE("an entry is committed when it is durable, not before") {
+  auto f = elected();
+  const auto a = f.propose(text("a"));
+  const auto b = f.propose(text("b"));
+  REQUIRE(a);
+  REQUIRE(b);
+  CHECK(b->index == a->index.next());
+  const auto first = f.take_output();
+  CHECK(first.entries.size() == 2);
+  CHECK_FALSE(first.commit);
+  REQUIRE(f.propose(text("c")));
+  const auto second = f.take_output();
+  f.written(first.write);
+  auto out = f.take_output();
+  CHECK(out.commit == b->index);
+  REQUIRE(out.committed.size() == 2);
+  CHECK(*out.committed[0].payload == "a");
+  CHECK(*out.committed[1].payload == "b");
+  f.written(second.write);
+  CHECK(f.take_output().committed.size() == 1);
+}
+
+TEST_CASE("a later write report covers the earlier ones") {
+  auto f = elected();
+  REQUIRE(f.propose(text("a")));
+  f.take_output();
+  REQUIRE(f.propose(text("b")));
+  const auto second = f.take_output();
+  f.written(second.write);
+  CHECK(f.take_output().committed.size() == 2);
+}
+
+TEST_CASE("thesis 6.4: reads wait for a commit of the leader's term") {
+  fsm f{sole_voter(), stored_group{}};
+  CHECK(f.read_index(1).error().code == errc::unavailable);
+  f.tick(steady_time{});
+  f.written(f.take_output().write);
+  REQUIRE(f.read_index(2));
+  const auto no_op = f.take_output();
+  CHECK(no_op.reads.empty());
+  f.written(no_op.write);
+  auto out = f.take_output();
+  REQUIRE(out.reads.size() == 1);
+  CHECK(out.reads[0].context == 2);
+  CHECK(out.reads[0].index == log_index{1});
+  REQUIRE(f.propose(text("x")));
+  REQUIRE(f.read_index(3));
+  out = f.take_output();
+  REQUIRE(out.reads.size() == 1);
+  CHECK(out.reads[0].index == log_index{1}); // x is not committed yet
+}
+
+TEST_CASE("the number of uncommitted proposals is bounded") {
+  auto s = sole_voter();
+  s.uncommitted_max = 2;
+  fsm f{s, stored_group{}};
+  f.tick(steady_time{});
+  f.written(f.take_output().write);
+  f.written(f.take_output().write);
+  f.take_output();
+  REQUIRE(f.propose(text("a")));
+  REQUIRE(f.propose(text("b")));
+  CHECK(f.propose(text("c")).error().code == errc::resource_exhausted);
+  f.written(f.take_output().write);
+  CHECK(f.propose(text("d")));
+}
+
+TEST_CASE("a configuration with other members is refused") {
+  auto s = sole_voter();
+  s.members.voters.push_back(node_id{8});
+  CHECK(fsm::check(s).error().code == errc::invalid_argument);
+  s = sole_voter();
+  s.members.learners.push_back(node_id{8});
+  CHECK_FALSE(fsm::check(s));
+}
+
+TEST_CASE("a restart continues terms and indexes") {
+  stored_group old;
+  old.state = {term_id{2}, self};
+  old.snapshot.last = {term_id{1}, log_index{5}};
+  old.last = log_index{5};
+  old.last_term = term_id{1};
+  fsm f{sole_voter(), old};
+  CHECK(f.commit() == log_index{5});
+  f.tick(steady_time{});
+  CHECK(f.take_output().state->term == term_id{3});
+}
