@@ -1,0 +1,65 @@
+#pragma once
+
+#include <string>
+
+#include "actors/core/raft/ports.hpp"
+
+/// What every implementation of `raft::log_store` checks before it writes.
+namespace muster::storage {
+
+/// Where a group's stored log stands.
+struct log_tail {
+  /// The compacted prefix ends here.
+  raft::log_position snapshot;
+  /// The newest entry; equals `snapshot` if there is none. index >= snapshot's.
+  raft::log_position last;
+};
+
+/// Whether `batch` may follow `tail`; `tail` afterwards. The entries must be
+/// consecutive, begin behind the compacted prefix and at most one past the end,
+/// and their terms must not fall. `invalid_argument` else: the caller is wrong,
+/// nothing was written, the log goes on.
+inline result<log_tail> check_append(const log_tail& tail,
+                                     const raft::append_batch& batch) {
+  if (batch.entries.empty())
+    return tail;
+  const auto refuse = [&](const char* why) {
+    return fail(errc::invalid_argument,
+                "append to group " + std::to_string(batch.group.value)
+                  + " at index "
+                  + std::to_string(batch.entries.front().index.value) + ": "
+                  + why);
+  };
+  const auto first = batch.entries.front().index;
+  if (first <= tail.snapshot.index)
+    return refuse("the index is compacted away");
+  if (first > tail.last.index.next())
+    return refuse("the index leaves a gap");
+  auto previous = raft::log_position{
+    first == tail.last.index.next() ? tail.last.term : tail.snapshot.term,
+    log_index{first.value - 1}};
+  for (const auto& e : batch.entries) {
+    if (e.index != previous.index.next())
+      return refuse("the entries are not consecutive");
+    if (e.term < previous.term)
+      return refuse("the terms fall");
+    previous = {e.term, e.index};
+  }
+  return log_tail{tail.snapshot, previous};
+}
+
+/// The refusal after a failed append (ports.hpp: never retried).
+inline std::unexpected<error> append_refused() {
+  return fail(errc::failed_precondition,
+              "the log takes no more appends: an earlier one failed");
+}
+
+/// The answer to a read of a compacted entry.
+inline std::unexpected<error> compacted_away(partition_id group,
+                                             log_index from) {
+  return fail(errc::out_of_range,
+              "entry " + std::to_string(from.value) + " of group "
+                + std::to_string(group.value) + " is compacted away");
+}
+
+} // namespace muster::storage

@@ -1,0 +1,219 @@
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "storage/memory/memory_store.hpp"
+
+namespace muster::storage {
+namespace {
+
+using row_key = std::pair<table_id, std::string>;
+using row_view = std::pair<table_id, std::string_view>;
+
+/// By table, then by the key's unsigned bytes; looks up views without a copy.
+struct row_less {
+  using is_transparent = void;
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    if (a.first != b.first)
+      return a.first < b.first;
+    return std::string_view{a.second} < std::string_view{b.second};
+  }
+};
+
+using rows = std::map<row_key, std::string, row_less>;
+/// Changes on top of `rows`; nullopt = erased.
+using changes = std::map<row_key, std::optional<std::string>, row_less>;
+
+/// One group's tables at one moment. Changed in place only while nobody else
+/// holds them.
+struct version {
+  std::shared_ptr<rows> tables = std::make_shared<rows>();
+  raft::log_position applied;
+};
+
+} // namespace
+
+struct memory_state_store::shared {
+  std::mutex mutex;
+  std::map<partition_id, version> groups;
+
+  version at(partition_id group) {
+    const std::lock_guard lock{mutex};
+    return groups[group];
+  }
+
+  void replace(partition_id group, version by) {
+    const std::lock_guard lock{mutex};
+    groups[group] = std::move(by);
+  }
+
+  void change(partition_id group, changes& by, raft::log_position applied) {
+    const std::lock_guard lock{mutex};
+    auto& now = groups[group];
+    if (now.tables.use_count() > 1)
+      now.tables = std::make_shared<rows>(*now.tables);
+    for (auto& [key, value] : by) {
+      if (value)
+        now.tables->insert_or_assign(key, std::move(*value));
+      else
+        now.tables->erase(key);
+    }
+    now.applied = applied;
+  }
+};
+
+namespace {
+
+class memory_reader : public state_reader {
+public:
+  explicit memory_reader(version at) : at_(std::move(at)) {}
+
+  std::optional<std::string> get(table_id table,
+                                 std::string_view key) const override {
+    const auto at = at_.tables->find(row_view{table, key});
+    if (at == at_.tables->end())
+      return std::nullopt;
+    return at->second;
+  }
+
+  void scan(table_id table, std::string_view from,
+            const visitor& visit) const override {
+    auto i = at_.tables->lower_bound(row_view{table, from});
+    while (i != at_.tables->end() && i->first.first == table
+           && visit(i->first.second, i->second))
+      ++i;
+  }
+
+private:
+  version at_;
+};
+
+template <class Store>
+class memory_batch : public raft::state_store::batch {
+public:
+  memory_batch(std::shared_ptr<Store> store, partition_id group)
+    : store_(std::move(store)), group_(group) {}
+
+  std::optional<std::string> get(table_id table,
+                                 std::string_view key) const override {
+    const auto at = changes_.find(row_view{table, key});
+    if (at != changes_.end())
+      return at->second;
+    return memory_reader{store_->at(group_)}.get(table, key);
+  }
+
+  void scan(table_id table, std::string_view from,
+            const visitor& visit) const override {
+    // The changed rows of the table laid over the committed ones.
+    const auto base = store_->at(group_);
+    auto b = base.tables->lower_bound(row_view{table, from});
+    auto c = changes_.lower_bound(row_view{table, from});
+    const row_less less;
+    for (;;) {
+      const bool b_left = b != base.tables->end() && b->first.first == table;
+      const bool c_left = c != changes_.end() && c->first.first == table;
+      if (!b_left && !c_left)
+        return;
+      if (!c_left || (b_left && less(b->first, c->first))) {
+        if (!visit(b->first.second, b->second))
+          return;
+        ++b;
+        continue;
+      }
+      if (b_left && !less(c->first, b->first))
+        ++b;
+      if (c->second && !visit(c->first.second, *c->second))
+        return;
+      ++c;
+    }
+  }
+
+  void put(table_id table, std::string_view key,
+           std::string_view value) override {
+    changes_.insert_or_assign(row_key{table, key}, std::string(value));
+  }
+
+  void erase(table_id table, std::string_view key) override {
+    changes_.insert_or_assign(row_key{table, key}, std::nullopt);
+  }
+
+  result<void> commit(raft::log_position applied) override {
+    store_->change(group_, changes_, applied);
+    changes_.clear();
+    return {};
+  }
+
+private:
+  std::shared_ptr<Store> store_;
+  partition_id group_;
+  changes changes_;
+};
+
+template <class Store>
+class memory_importer : public raft::state_store::importer {
+public:
+  memory_importer(std::shared_ptr<Store> store, partition_id group)
+    : store_(std::move(store)), group_(group) {}
+
+  result<void> add(table_id table, std::string_view key,
+                   std::string_view value) override {
+    row_key at{table, key};
+    if (!fresh_.tables->empty()
+        && !row_less{}(fresh_.tables->rbegin()->first, at))
+      return fail(errc::invalid_argument, "imported rows are not in key order");
+    fresh_.tables->emplace_hint(fresh_.tables->end(), std::move(at), value);
+    return {};
+  }
+
+  result<void> finish(const raft::snapshot_meta& meta) override {
+    fresh_.applied = meta.last;
+    store_->replace(group_, std::exchange(fresh_, {}));
+    return {};
+  }
+
+private:
+  std::shared_ptr<Store> store_;
+  partition_id group_;
+  version fresh_;
+};
+
+} // namespace
+
+memory_state_store::memory_state_store()
+  : shared_(std::make_shared<shared>()) {}
+
+memory_state_store::~memory_state_store() = default;
+
+result<raft::log_position> memory_state_store::applied(partition_id group) {
+  return shared_->at(group).applied;
+}
+
+std::unique_ptr<state_reader> memory_state_store::reader(partition_id group) {
+  return std::make_unique<memory_reader>(shared_->at(group));
+}
+
+std::unique_ptr<raft::state_store::batch>
+memory_state_store::begin(partition_id group) {
+  return std::make_unique<memory_batch<shared>>(shared_, group);
+}
+
+result<void> memory_state_store::flush() { return {}; }
+
+result<void> memory_state_store::export_group(partition_id group,
+                                              const chunk_visitor& visit) {
+  const auto at = shared_->at(group);
+  for (const auto& [key, value] : *at.tables) {
+    if (!visit(key.first, key.second, value))
+      break;
+  }
+  return {};
+}
+
+std::unique_ptr<raft::state_store::importer>
+memory_state_store::import_group(partition_id group) {
+  return std::make_unique<memory_importer<shared>>(shared_, group);
+}
+
+} // namespace muster::storage
