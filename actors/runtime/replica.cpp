@@ -160,7 +160,7 @@ void replica_state::on_applied(const applied_upto& m) {
   // The no-op of the own term is applied: nothing older is left to catch up.
   if (!announced_ && m.position.term == core_->term()) {
     announced_ = true;
-    self_->send(parts_->starter, replica_ready{parts_->group});
+    caf::anon_send(parts_->starter, replica_ready{parts_->group});
   }
 }
 

@@ -14,6 +14,7 @@
 
 #include "actors/core/model/apply.hpp"
 #include "actors/core/model/queries.hpp"
+#include "actors/runtime/context.hpp"
 #include "actors/runtime/spine.hpp"
 
 namespace muster::runtime {
@@ -194,7 +195,6 @@ state_worker_actor::behavior_type state_worker(pointer self,
                                                const state_worker_parts& p) {
   auto& s = self->state;
   s.start(p);
-  constexpr partition_id meta{0};
   const auto holder = [count = p.partitions](const config_key& k) {
     return model::config_partition(k.space, k.group, count);
   };
@@ -206,20 +206,20 @@ state_worker_actor::behavior_type state_worker(pointer self,
       });
     },
     [&s](const api::load_service& m) -> caf::result<api::service_state> {
-      const auto at = s.applied(meta);
+      const auto at = s.applied(meta_partition);
       if (!at)
         return api::to_caf(at.error());
-      return s.read(meta, [&](const state_reader& state) {
+      return s.read(meta_partition, [&](const state_reader& state) {
         return service_of(state, m.key, at->index);
       });
     },
     [&s](const api::list_stored_services& m) {
-      return s.read(meta, [&](const state_reader& state) {
+      return s.read(meta_partition, [&](const state_reader& state) {
         return api::service_names{model::stored_services(state, m.space)};
       });
     },
     [&s](const api::list_namespaces&) {
-      return s.read(meta, [](const state_reader& state) {
+      return s.read(meta_partition, [](const state_reader& state) {
         api::namespace_list list;
         for (auto& [id, record] : model::namespaces(state))
           list.rows.push_back({std::move(id), std::move(record)});

@@ -80,7 +80,7 @@ void supervisor_state::add_writer() {
                          cell.store(h);
                          return untyped(h);
                        },
-                       [&cell] { cell.store(nullptr); },
+                       [&cell] { cell.store({}); },
                        {},
                        {}});
 }
@@ -98,7 +98,7 @@ void supervisor_state::add_worker(std::size_t index) {
        cell.store(h);
        return untyped(h);
      },
-     [&cell] { cell.store(nullptr); },
+     [&cell] { cell.store({}); },
      {},
      {}});
 }
@@ -122,7 +122,7 @@ void supervisor_state::add_replica(partition_id p) {
        cell.store(h);
        return untyped(h);
      },
-     [&cell] { cell.store(nullptr); },
+     [&cell] { cell.store({}); },
      {},
      {}});
 }
@@ -136,7 +136,7 @@ void supervisor_state::add_namespaces() {
                          cell.store(h);
                          return untyped(h);
                        },
-                       [&cell] { cell.store(nullptr); },
+                       [&cell] { cell.store({}); },
                        {},
                        {}});
 }
