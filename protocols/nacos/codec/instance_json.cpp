@@ -3,58 +3,53 @@
 
 #include <boost/json.hpp>
 
+#include "protocols/common/json.hpp"
 #include "protocols/nacos/codec/heartbeat.hpp"
-#include "protocols/nacos/codec/json_text.hpp"
 #include "protocols/nacos/codec/names.hpp"
 
 namespace muster::nacos {
 
 namespace json = boost::json;
+using common::json_out;
 
 namespace {
 
 constexpr std::string_view id_generator_key = "preserved.instance.id.generator";
 
 /// The milliseconds for which clients may keep a list. (nacos-http 3.7)
-constexpr std::string_view cache_millis = "10000";
-
-void append_bool(std::string& out, std::string_view name, bool value) {
-  out += name;
-  out += value ? "true" : "false";
-}
+constexpr unsigned cache_ms = 10'000;
 
 /// Java leaves the generator's name out if there is metadata without it; the
 /// recorded answers do so too.
-void append_generator(std::string& out, const naming::metadata_map& metadata) {
+void write_generator(json_out& out, const naming::metadata_map& metadata) {
   const auto it = metadata.find(id_generator_key);
-  if (it == metadata.end() && !metadata.empty())
-    return;
-  out += R"(,"instanceIdGenerator":)";
-  append_json(out, it == metadata.end() ? std::string_view{"simple"}
-                                        : std::string_view{it->second});
+  if (it != metadata.end())
+    out.member("instanceIdGenerator", it->second);
+  else if (metadata.empty())
+    out.member("instanceIdGenerator", "simple");
 }
 
-void append_head(std::string& out, const key_view& key,
-                 std::string_view grouped, std::string_view clusters,
-                 const list_form& form) {
-  out += R"({"name":)";
-  append_json(out, form.grouped_name ? grouped : key.name);
-  out += R"(,"groupName":)";
-  append_json(out, key.group);
-  out += R"(,"clusters":)";
-  append_json(out, clusters);
-  out += R"(,"cacheMillis":)";
-  out += cache_millis;
-  out += R"(,"hosts":[)";
+void write_head(json_out& out, const key_view& key, std::string_view grouped,
+                std::string_view clusters, const list_form& form) {
+  out.object()
+    .member("name", form.grouped_name ? grouped : key.name)
+    .member("groupName", key.group)
+    .member("clusters", clusters)
+    .member("cacheMillis", cache_ms)
+    .key("hosts")
+    .array();
 }
 
-void append_tail(std::string& out, std::uint64_t last_ref_ms, bool protect) {
-  out += R"(],"lastRefTime":)";
-  append_json(out, last_ref_ms);
-  // 3.x calls it allIps, clients of 1.x and Go read allIPs.
-  out += R"(,"checksum":"","allIps":false,"allIPs":false)";
-  append_bool(out, R"(,"reachProtectionThreshold":)", protect);
-  out += R"(,"valid":true})";
+void write_tail(json_out& out, std::uint64_t last_ref_ms, bool protect) {
+  out.end()
+    .member("lastRefTime", last_ref_ms)
+    .member("checksum", "")
+    // 3.x calls it allIps, clients of 1.x and Go read allIPs.
+    .member("allIps", false)
+    .member("allIPs", false)
+    .member("reachProtectionThreshold", protect)
+    .member("valid", true)
+    .end();
 }
 
 /// A JSON member that may be a text, a number or a boolean, as text.
@@ -63,7 +58,7 @@ std::string as_text(const json::value& value) {
                            : json::serialize(value);
 }
 
-result<naming::metadata_map> from_object(const json::object& object) {
+naming::metadata_map from_object(const json::object& object) {
   naming::metadata_map map;
   for (const auto& [key, value] : object)
     if (!value.is_null())
@@ -124,82 +119,61 @@ bool read_member(std::string_view name, const json::value& value,
     return true;
   if (!value.is_object())
     return false;
-  into.metadata = *from_object(value.get_object());
+  into.metadata = from_object(value.get_object());
   return true;
 }
 
 } // namespace
 
-void append_metadata(std::string& out, const naming::metadata_map& metadata) {
-  out += '{';
-  auto first = true;
-  for (const auto& [key, value] : metadata) {
-    if (!first)
-      out += ',';
-    first = false;
-    append_json(out, key);
-    out += ':';
-    append_json(out, value);
-  }
-  out += '}';
+void write_metadata(json_out& out, const naming::metadata_map& metadata) {
+  out.object();
+  for (const auto& [key, value] : metadata)
+    out.member(key, value);
+  out.end();
 }
 
-void append_instance(std::string& out, const naming::instance& instance,
-                     std::string_view grouped, bool show_healthy,
-                     bool with_valid) {
+void write_instance(json_out& out, const naming::instance& instance,
+                    std::string_view grouped, bool show_healthy,
+                    bool with_valid) {
   const auto times = heartbeat_times(instance.metadata);
   const auto healthy = show_healthy || instance.healthy;
-  out += R"({"instanceId":)";
-  append_json(out, instance.instance_id);
-  out += R"(,"ip":)";
-  append_json(out, instance.ip);
-  out += R"(,"port":)";
-  append_json(out, std::uint64_t{instance.port});
-  out += R"(,"weight":)";
-  append_json(out, instance.weight);
-  append_bool(out, R"(,"healthy":)", healthy);
+  out.object()
+    .member("instanceId", instance.instance_id)
+    .member("ip", instance.ip)
+    .member("port", instance.port)
+    .member("weight", instance.weight)
+    .member("healthy", healthy);
   if (with_valid)
-    append_bool(out, R"(,"valid":)", healthy);
-  append_bool(out, R"(,"enabled":)", instance.enabled);
-  append_bool(out, R"(,"ephemeral":)", instance.ephemeral);
-  out += R"(,"clusterName":)";
-  append_json(out, instance.cluster);
-  out += R"(,"serviceName":)";
-  append_json(out, grouped);
-  out += R"(,"metadata":)";
-  append_metadata(out, instance.metadata);
-  out += R"(,"instanceHeartBeatInterval":)";
-  append_json(out, times.interval.count());
-  out += R"(,"instanceHeartBeatTimeOut":)";
-  append_json(out, times.timeout.count());
-  out += R"(,"ipDeleteTimeout":)";
-  append_json(out, times.remove_after.count());
-  append_generator(out, instance.metadata);
-  out += '}';
+    out.member("valid", healthy);
+  out.member("enabled", instance.enabled)
+    .member("ephemeral", instance.ephemeral)
+    .member("clusterName", instance.cluster)
+    .member("serviceName", grouped)
+    .key("metadata");
+  write_metadata(out, instance.metadata);
+  out.member("instanceHeartBeatInterval", times.interval.count())
+    .member("instanceHeartBeatTimeOut", times.timeout.count())
+    .member("ipDeleteTimeout", times.remove_after.count());
+  write_generator(out, instance.metadata);
+  out.end();
 }
 
-void append_service_info(std::string& out, const naming::service_view& view,
-                         const naming::selection& wanted,
-                         const list_form& form) {
+void write_service_info(json_out& out, const naming::service_view& view,
+                        const naming::selection& wanted,
+                        const list_form& form) {
   const auto grouped = grouped_name(view.key);
   const auto chosen = naming::select(view, wanted);
-  append_head(out, view.key.view(), grouped, wanted.clusters, form);
-  auto first = true;
-  for (const auto& host : chosen.hosts) {
-    if (!first)
-      out += ',';
-    first = false;
-    append_instance(out, *host->shown, grouped, chosen.protect,
-                    form.with_valid);
-  }
-  append_tail(out, view.last_ref_ms, chosen.protect);
+  write_head(out, view.key.view(), grouped, wanted.clusters, form);
+  for (const auto& host : chosen.hosts)
+    write_instance(out, *host->shown, grouped, chosen.protect, form.with_valid);
+  write_tail(out, view.last_ref_ms, chosen.protect);
 }
 
-void append_empty_service_info(std::string& out, const key_view& key,
-                               std::string_view clusters, std::uint64_t now_ms,
-                               const list_form& form) {
-  append_head(out, key, grouped_name(key.group, key.name), clusters, form);
-  append_tail(out, now_ms, false);
+void write_empty_service_info(json_out& out, const key_view& key,
+                              std::string_view clusters, std::uint64_t now_ms,
+                              const list_form& form) {
+  write_head(out, key, grouped_name(key.group, key.name), clusters, form);
+  write_tail(out, now_ms, false);
 }
 
 result<naming::metadata_map> parse_metadata(std::string_view text) {
@@ -211,11 +185,10 @@ result<naming::metadata_map> parse_metadata(std::string_view text) {
   if (trimmed.empty() || trimmed == "None")
     return naming::metadata_map{};
   if (trimmed.front() == '{') {
-    std::error_code fault;
-    const auto value = json::parse(trimmed, fault);
-    if (fault || !value.is_object())
+    const auto value = common::parse_json(trimmed);
+    if (!value || !value->is_object())
       return wrong();
-    return from_object(value.get_object());
+    return from_object(value->get_object());
   }
   naming::metadata_map map;
   for (auto rest = trimmed;;) {

@@ -8,6 +8,7 @@
 
 #include "actors/core/base/result.hpp"
 #include "actors/core/naming/view.hpp"
+#include "protocols/common/json_out.hpp"
 
 /// Instance and ServiceInfo as JSON, the same members over HTTP and gRPC.
 /// Pure functions, any thread. Source: nacos-http 3.7, nacos-grpc 7.3, 7.4.
@@ -23,22 +24,23 @@ struct list_form {
 
 /// One instance. `grouped` is the service's wire name. `show_healthy`: the
 /// protection threshold fired, all are shown as healthy.
-void append_instance(std::string& out, const naming::instance& instance,
-                     std::string_view grouped, bool show_healthy,
-                     bool with_valid = false);
+void write_instance(common::json_out& out, const naming::instance& instance,
+                    std::string_view grouped, bool show_healthy,
+                    bool with_valid = false);
 
 /// ServiceInfo: the hosts that `wanted` selects, `clusters` echoed as sent.
-void append_service_info(std::string& out, const naming::service_view& view,
-                         const naming::selection& wanted,
-                         const list_form& form);
+void write_service_info(common::json_out& out,
+                        const naming::service_view& view,
+                        const naming::selection& wanted, const list_form& form);
 
 /// ServiceInfo of a service that nobody knows: no hosts, `lastRefTime` = now.
-void append_empty_service_info(std::string& out, const key_view& key,
-                               std::string_view clusters, std::uint64_t now_ms,
-                               const list_form& form);
+void write_empty_service_info(common::json_out& out, const key_view& key,
+                              std::string_view clusters, std::uint64_t now_ms,
+                              const list_form& form);
 
 /// The texts of a map as a JSON object.
-void append_metadata(std::string& out, const naming::metadata_map& metadata);
+void write_metadata(common::json_out& out,
+                    const naming::metadata_map& metadata);
 
 /// Metadata as clients send it in a parameter: a JSON object of texts (numbers
 /// and booleans become texts, null members are dropped) or `a=b,c=d`; blank and
