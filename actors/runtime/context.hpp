@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "actors/api/connection.hpp"
 #include "actors/api/service_directory.hpp"
 #include "actors/core/base/clock.hpp"
+#include "actors/core/naming/service_core.hpp"
 
 /// What the actors of a node share: collaborators, times and limits.
 namespace muster::runtime {
@@ -23,20 +25,12 @@ namespace muster::runtime {
 struct naming_settings {
   /// From the first change of a service to the push; changes between merge.
   milliseconds push_merge{50};
-  /// Heart-beat times of instances whose metadata does not say otherwise.
-  milliseconds beat_interval{5'000};
-  milliseconds unhealthy_after{15'000};
-  milliseconds delete_after{30'000};
-  /// False: heart-beat instances turn unhealthy but stay.
-  bool expire_instances = true;
-  /// How long a service without hosts, watchers and definition is kept.
-  milliseconds empty_service_kept{60'000};
+  /// Heart-beats, expiry, batch size.
+  naming::service_rules service{};
   /// How long a config group nobody watches is kept.
   milliseconds idle_group_kept{60'000};
   /// Longest wait for another actor of this node.
   milliseconds request_timeout{5'000};
-  /// Instances in one publication of one client.
-  std::size_t batch_max = 1'000;
   /// Publications, and again subscriptions, of one connection.
   std::size_t per_connection_max = 10'000;
   /// Config names one connection may listen to.
@@ -50,6 +44,23 @@ struct naming_settings {
   /// `probe_timeout` it is closed (nacos-grpc 3.6).
   milliseconds idle_before_probe{20'000};
   milliseconds probe_timeout{5'000};
+};
+
+/// Steady time in which this process could work: time during which nobody asked
+/// for `stall_min` and more (SIGSTOP, a suspended machine) is left out, so that
+/// nobody expires because *we* stood still. Any thread. Somebody must ask at
+/// least once a second: the namespaces actor does.
+class serving_clock {
+public:
+  static constexpr milliseconds stall_min{3'000};
+
+  explicit serving_clock(const clock& time);
+  steady_time now();
+
+private:
+  const clock& time_;
+  std::atomic<steady_time> asked_;
+  std::atomic<milliseconds> lost_{milliseconds{0}};
 };
 
 /// Which actors want events: config groups by (namespace, group), namespaces by
@@ -92,6 +103,7 @@ struct node_context {
   std::function<api::namespaces_actor()> namespaces;
 
   event_directory owners{};
+  serving_clock serving{time};
 };
 
 /// The partition that holds services, persistent instances and namespaces.
