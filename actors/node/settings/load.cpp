@@ -36,6 +36,10 @@ public:
       warn_once(each, "unknown setting, ignored");
       return;
     }
+    if (!each.problem.empty()) {
+      take_problem(each, *key);
+      return;
+    }
     const auto value = values::trim(each.value);
     // Files written for containers set what is not set to an empty text; only
     // a context path has a meaning when empty.
@@ -65,7 +69,14 @@ public:
   const std::string& errors() const { return errors_; }
 
 private:
-  void warn_once(const entry& each, const char* what) {
+  void take_problem(const entry& each, const keys::row& key) {
+    if (key.set != nullptr)
+      complain(each, each.problem);
+    else
+      warn_once(each, each.problem);
+  }
+
+  void warn_once(const entry& each, const std::string& what) {
     if (warned_.insert(keys::flatten(each.key)).second)
       out_.warnings.push_back(each.place + ": " + each.key + ": " + what);
   }
@@ -116,8 +127,7 @@ result<loaded_settings> load(int argc, const char* const* argv,
   }
   append(all, source::from_environment(variables, out.warnings));
   append(all, std::move(line->entries));
-  if (const auto done = source::expand_placeholders(all, variables); !done)
-    return std::unexpected(done.error());
+  source::expand_placeholders(all, variables);
 
   assigner to(out);
   for (const auto& each : all)

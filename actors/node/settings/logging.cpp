@@ -1,7 +1,6 @@
 #include "actors/node/settings/logging.hpp"
 
 #include <array>
-#include <chrono>
 #include <exception>
 #include <memory>
 #include <string>
@@ -104,12 +103,12 @@ result<void> start(const settings::log_group& options) {
     auto logger = std::make_shared<spdlog::logger>("muster", sinks.begin(),
                                                    sinks.end());
     logger->set_formatter(make_formatter(options.format == "json"));
-    logger->flush_on(spdlog::level::warn);
+    // No flushing thread: it would exist before main has blocked the signals.
+    logger->flush_on(spdlog::level::info);
     spdlog::set_default_logger(std::move(logger));
   } catch (const std::exception& problem) {
     return fail(errc::failed_precondition, problem.what());
   }
-  spdlog::flush_every(std::chrono::seconds(1));
   return set_level(options.level);
 }
 

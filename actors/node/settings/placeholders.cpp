@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <optional>
 #include <unordered_map>
 
 #include "actors/node/settings/keys.hpp"
@@ -80,23 +79,22 @@ private:
 
 } // namespace
 
-result<void> expand_placeholders(entries& all, const environment& variables) {
+void expand_placeholders(entries& all, const environment& variables) {
   const auto has = [](const entry& each) {
     return each.value.find("${") != std::string::npos;
   };
   if (std::ranges::none_of(all, has))
-    return {};
+    return;
   const expander names(all, variables);
   for (auto& each : all) {
     if (!has(each))
       continue;
     auto value = names.expand(each.value, 0);
-    if (!value)
-      return fail(errc::invalid_argument, each.place + ": " + each.key + ": "
-                                            + value.error().message);
-    each.value = std::move(*value);
+    if (value)
+      each.value = std::move(*value);
+    else
+      each.problem = value.error().message;
   }
-  return {};
 }
 
 } // namespace muster::source

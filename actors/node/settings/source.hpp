@@ -16,6 +16,8 @@ struct entry {
   std::string value;
   /// Where: "conf/application.yml:12", "environment", "command line".
   std::string place;
+  /// Why the value could not be worked out (`expand_placeholders`); else empty.
+  std::string problem{};
 };
 
 using entries = std::vector<entry>;
@@ -41,8 +43,9 @@ entries from_environment(const environment& variables,
                          std::vector<std::string>& warnings);
 
 /// Replaces ${NAME} and ${NAME:default} in all values: from the environment,
-/// then from other entries (the last of a name counts). Errors: a name that is
-/// nowhere, one that needs itself, an open brace.
-result<void> expand_placeholders(entries& all, const environment& variables);
+/// then from other entries (the last of a name counts). A name that is nowhere,
+/// one that needs itself or an open brace becomes the entry's `problem`: files
+/// for containers hold such values for databases that are not used.
+void expand_placeholders(entries& all, const environment& variables);
 
 } // namespace muster::source

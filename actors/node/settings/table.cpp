@@ -338,7 +338,7 @@ constexpr std::array rows{
   later("defaultMaxAggrSize|config.capacity.default-max-aggr-size"),
   later("naming.healthcheck.*"),
   later("core.protocol.raft.*|raft.*"),
-  later("core.protocol.distro.*|cluster.distro.*"),
+  later("core.protocol.distro.*|cluster.distro.*|naming.distro.*"),
   later("cluster.circuit-breaker.*|cluster.health-check.*"
         "|cluster.member-report.*"),
   later("remote.server.grpc.cluster.*"),
@@ -388,7 +388,7 @@ constexpr std::array rows{
   accepted("config.read-cache.*"),
   accepted("management.*|cmdb.*|server.error.*|server.servlet.*"
            "|server.tomcat.*|spring.*|logging.*|sys.*|remote.*"),
-  accepted("home"), accepted("debug"), accepted("ext.plugin.dirs"),
+  accepted("home"), accepted("version"), accepted("debug"), accepted("ext.plugin.dirs"),
 };
 
 } // namespace

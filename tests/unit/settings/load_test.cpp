@@ -229,13 +229,26 @@ TEST_CASE("a file of nothing but placeholders") {
                        "nacos.core.auth.enabled=${NACOS_AUTH_ENABLE:false}\n"
                        "nacos.core.auth.plugin.nacos.token.secret.key="
                        "${NACOS_AUTH_TOKEN:}\n"
-                       "db.num=${MYSQL_DATABASE_NUM:}\n");
+                       "db.num=${MYSQL_DATABASE_NUM:}\n"
+                       "db.user.0=${MYSQL_SERVICE_USER}\n");
   const auto loaded
     = load({"--config", file.path()}, {{"NACOS_APPLICATION_PORT", "5000"}});
   REQUIRE_MESSAGE(loaded, (loaded ? "" : loaded.error().message));
   CHECK(loaded->values.server.port == 5000);
   CHECK(loaded->values.server.context_path == "/nacos");
-  CHECK(loaded->warnings.empty());
+  REQUIRE(loaded->warnings.size() == 1);
+  CHECK(loaded->warnings[0]
+        == file.path() + ":6: db.user.0: placeholder ${MYSQL_SERVICE_USER} is"
+                         " set nowhere");
+}
+
+TEST_CASE("a placeholder that is nowhere is an error where it matters") {
+  const temp_file file(".properties", "server.port=${NO_SUCH_PORT}\n");
+  const auto loaded = load({"--config", file.path()});
+  REQUIRE(!loaded);
+  CHECK(loaded.error().message
+        == file.path() + ":1: server.port: placeholder ${NO_SUCH_PORT} is set"
+                         " nowhere");
 }
 
 TEST_CASE("-c is a file or a list of members") {
