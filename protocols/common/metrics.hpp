@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
 
 /// What is counted, and how it gets out.
 namespace muster::common {
@@ -44,12 +45,12 @@ private:
 class request_metrics : public prometheus::Collectable {
 public:
   /// What the labels of one row are.
-  struct row {
+  struct row_labels {
     std::string method;
     std::string uri;
     std::string product;
   };
-  request_metrics(std::vector<row> rows, std::size_t shards);
+  request_metrics(std::vector<row_labels> rows, std::size_t shards);
   ~request_metrics() override;
 
   /// `shard`'s own thread only. Rows beyond the table go under uri "UNKNOWN".
@@ -62,9 +63,26 @@ public:
 
 private:
   struct cell;
-  struct shard;
-  std::vector<row> rows_;
-  std::vector<std::unique_ptr<shard>> shards_;
+  struct cells;
+  /// Sum of all shards under one row and status.
+  struct total {
+    unsigned status = 0;
+    std::uint64_t count = 0;
+    std::uint64_t sum_ns = 0;
+    std::uint64_t max_ns = 0;
+  };
+  std::vector<total> totals_of(std::size_t row) const;
+  void collect_row(std::size_t index, prometheus::MetricFamily& times,
+                   prometheus::MetricFamily& longest,
+                   prometheus::MetricFamily& buckets) const;
+  void turn_window() const;
+
+  std::vector<row_labels> rows_; ///< the last one is "UNKNOWN"
+  std::vector<std::unique_ptr<cells>> shards_;
+  /// Counts the windows that `…_max` is taken over.
+  mutable std::atomic<std::uint32_t> window_{0};
+  mutable std::mutex mutex_;
+  mutable std::chrono::steady_clock::time_point window_start_;
 };
 
 } // namespace muster::common

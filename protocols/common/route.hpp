@@ -68,7 +68,7 @@ enum class refusal_kind : std::uint8_t {
   malformed,      ///< 400 not HTTP, bad path, too many parameters
   forbidden,      ///< 403 the permission gate said no
   not_found,      ///< 404
-  wrong_method,   ///< 405; `detail` = methods allowed, for `Allow`
+  wrong_method,   ///< 405
   timed_out,      ///< 408 head or body came too slowly
   body_too_large, ///< 413
   target_too_long, ///< 414
@@ -87,10 +87,13 @@ struct refusal {
   std::string detail;
   /// The route, where one was found.
   const route* where = nullptr;
+  /// Methods that the path knows, for 405.
+  std::string allow;
 };
 
 /// The body of a refusal in the product's own form. `request` has target, path
-/// and method where these were read, else they are empty. Must not throw.
+/// and method where these were read, else they are empty. The listener adds
+/// `Allow` and `Retry-After`. Must not throw.
 using refuser = http::response (*)(const refusal&, const http::request&);
 
 /// `{"status":…,"error":…,"message":…,"path":…}`, for requests that belong to

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,11 +26,10 @@ struct bound_route {
 /// Immutable after construction; any thread.
 class router {
 public:
-  /// `products` must outlive the router. `invalid_argument` (from `check`) for
-  /// tables that name a row twice or have a bad pattern is a bug: the
-  /// constructor treats it as an invariant.
+  /// `products` must outlive the router. Tables that `check` refuses are a bug.
   explicit router(std::span<const product> products);
-  /// What is wrong with these tables, or success. For tests.
+  /// `invalid_argument` for a row that is there twice, has no handler or a bad
+  /// pattern.
   static result<void> check(std::span<const product> products);
 
   struct found {
@@ -52,7 +52,7 @@ private:
   /// Rows of one path, by method; null where there is none.
   using by_method = std::array<const bound_route*, http::method_count>;
   struct pattern {
-    std::vector<std::string> segments; ///< "{x}" for any
+    std::vector<std::string> segments; ///< "{}" for any
     by_method rows{};
   };
   struct hash {

@@ -1,0 +1,110 @@
+#include "protocols/common/io_pool.hpp"
+
+#include <algorithm>
+#include <future>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+
+namespace muster::common {
+
+namespace asio = boost::asio;
+
+struct io_pool::worker {
+  using guard = asio::executor_work_guard<asio::io_context::executor_type>;
+
+  worker(const settings& s, caf::actor_system& system, const clock& time)
+    : gate(io, system, time, s.gate), work(guard{io.get_executor()}) {
+    // nop
+  }
+
+  void run(std::atomic<std::uint64_t>& exceptions) {
+    gate.enter_thread();
+    for (bool again = true; again;) {
+      try {
+        io.run();
+        again = false;
+      } catch (...) {
+        exceptions.fetch_add(1, std::memory_order_relaxed);
+      }
+    }
+    gate.leave_thread();
+    ended.set_value();
+  }
+
+  /// One thread runs it: asio keeps to its cheaper paths.
+  asio::io_context io{1};
+  gateway gate; ///< destroyed before `io`, whose frames may wait in it
+  std::optional<guard> work;
+  std::promise<void> ended;
+  std::thread thread;
+};
+
+io_pool::io_pool(settings s, caf::actor_system& system, const clock& time) {
+  const auto threads
+    = s.threads != 0 ? s.threads
+                     : std::max(1u, std::thread::hardware_concurrency());
+  for (std::size_t i = 0; i < threads; ++i)
+    workers_.push_back(std::make_unique<worker>(s, system, time));
+}
+
+io_pool::~io_pool() {
+  stop(milliseconds{0});
+}
+
+void io_pool::start() {
+  running_ = true;
+  for (auto& w : workers_)
+    w->thread = std::thread([this, w = w.get()] { w->run(exceptions_); });
+}
+
+void io_pool::stop(milliseconds grace) {
+  if (!std::exchange(running_, false))
+    return;
+  for (auto& w : workers_) {
+    asio::post(w->io, [w = w.get()] {
+      w->gate.close();
+      w->work.reset();
+    });
+  }
+  const auto until = std::chrono::steady_clock::now() + grace;
+  for (auto& w : workers_) {
+    if (w->ended.get_future().wait_until(until) != std::future_status::ready)
+      w->io.stop();
+    w->thread.join();
+  }
+}
+
+std::size_t io_pool::size() const noexcept {
+  return workers_.size();
+}
+
+asio::io_context& io_pool::io(std::size_t index) noexcept {
+  return workers_[index]->io;
+}
+
+gateway& io_pool::gate(std::size_t index) noexcept {
+  return workers_[index]->gate;
+}
+
+std::size_t io_pool::next() noexcept {
+  return turn_.fetch_add(1, std::memory_order_relaxed) % workers_.size();
+}
+
+void io_pool::spawn(std::size_t index,
+                    std::function<asio::awaitable<void>()> coroutine) {
+  asio::co_spawn(workers_[index]->io, std::move(coroutine),
+                 [this](std::exception_ptr thrown) {
+                   if (thrown)
+                     exceptions_.fetch_add(1, std::memory_order_relaxed);
+                 });
+}
+
+std::uint64_t io_pool::exceptions() const noexcept {
+  return exceptions_.load(std::memory_order_relaxed);
+}
+
+} // namespace muster::common
