@@ -95,7 +95,8 @@ struct service_state {
   std::vector<overlaid> overrides;
 };
 
-/// -> service_names: services of a namespace that have a durable record.
+/// -> service_names: services of a namespace (empty = of all namespaces) that
+/// have a durable record.
 struct list_stored_services {
   request_meta meta;
   std::string space;
@@ -182,10 +183,12 @@ enum class name_kind : std::uint8_t { config, service };
 struct watch_names {
   watcher who;
   name_kind kind = name_kind::config;
+  std::string space;
 };
 struct unwatch_names {
   watcher who;
   name_kind kind = name_kind::config;
+  std::string space;
 };
 /// A name came (first formal version, first publisher) or went.
 struct name_fired {

@@ -1,5 +1,6 @@
 #include "actors/api/service_directory.hpp"
 
+#include <set>
 #include <shared_mutex>
 #include <unordered_map>
 
@@ -45,6 +46,28 @@ void service_directory::erase(const service_key& key) {
   auto& s = (*shards_)[key_hash{}(key) % shard_count];
   const std::unique_lock lock(s.mutex);
   s.map.erase(key);
+}
+
+std::vector<std::shared_ptr<service_slot>>
+service_directory::in_space(std::string_view space) const {
+  std::vector<std::shared_ptr<service_slot>> found;
+  for (const auto& s : *shards_) {
+    const std::shared_lock lock(s.mutex);
+    for (const auto& [key, slot] : s.map)
+      if (key.space == space)
+        found.push_back(slot);
+  }
+  return found;
+}
+
+std::vector<std::string> service_directory::spaces() const {
+  std::set<std::string> found;
+  for (const auto& s : *shards_) {
+    const std::shared_lock lock(s.mutex);
+    for (const auto& [key, slot] : s.map)
+      found.insert(key.space);
+  }
+  return {found.begin(), found.end()};
 }
 
 std::size_t service_directory::size() const noexcept {

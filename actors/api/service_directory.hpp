@@ -58,6 +58,12 @@ public:
   std::shared_ptr<service_slot> insert(const service_key& key);
   void erase(const service_key& key);
 
+  /// All slots of a namespace, and all namespaces that have one; a walk through
+  /// everything, for supervisors that start anew.
+  std::vector<std::shared_ptr<service_slot>>
+  in_space(std::string_view space) const;
+  std::vector<std::string> spaces() const;
+
   std::size_t size() const noexcept;
 
 private:

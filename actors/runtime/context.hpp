@@ -1,9 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -31,12 +31,18 @@ struct naming_settings {
   milliseconds idle_group_kept{60'000};
   /// Longest wait for another actor of this node.
   milliseconds request_timeout{5'000};
+  /// Longest wait at start for a namespace to bring up what is stored.
+  milliseconds open_timeout{60'000};
   /// Publications, and again subscriptions, of one connection.
   std::size_t per_connection_max = 10'000;
   /// Config names one connection may listen to.
   std::size_t listens_per_connection_max = 100'000;
-  /// Services of one namespace.
+  /// Namespaces in use, services of one, config groups of one.
+  std::size_t spaces_max = 10'000;
   std::size_t services_per_space_max = 1'000'000;
+  std::size_t groups_per_space_max = 100'000;
+  /// Watches one service, config group or namespace has.
+  std::size_t watches_max = 1'000'000;
   /// Notifications sent by one message handler before it yields.
   std::size_t fan_out_chunk = 1'000;
 
@@ -59,8 +65,9 @@ public:
 
 private:
   const clock& time_;
-  std::atomic<steady_time> asked_;
-  std::atomic<milliseconds> lost_{milliseconds{0}};
+  std::mutex mutex_;
+  steady_time asked_;
+  milliseconds lost_{0};
 };
 
 /// Which actors want events: config groups by (namespace, group), namespaces by
@@ -101,9 +108,12 @@ struct node_context {
   std::function<api::replica_actor(partition_id)> replica;
   std::function<api::state_actor(partition_id)> tables;
   std::function<api::namespaces_actor()> namespaces;
+  /// Called, if set, by any thread each time the namespaces actor has opened
+  /// what is stored: from then on a service that is not in `services` is none.
+  std::function<void()> naming_ready{};
 
-  event_directory owners{};
   serving_clock serving{time};
+  event_directory owners{};
 };
 
 /// The partition that holds services, persistent instances and namespaces.

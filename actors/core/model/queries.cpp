@@ -74,7 +74,8 @@ namespaces(const state_reader& state) {
 std::vector<service_key> stored_services(const state_reader& state,
                                          std::string_view space) {
   std::vector<service_key> found;
-  scan_prefix(state, table_id::service, key_codec::encode(space),
+  const auto prefix = space.empty() ? std::string{} : key_codec::encode(space);
+  scan_prefix(state, table_id::service, prefix,
               [&](std::string_view key, std::string_view) {
                 found.push_back(parse_service_key(key));
                 return true;
