@@ -105,6 +105,27 @@ void append(source::entries& all, source::entries more) {
   std::ranges::move(more, std::back_inserter(all));
 }
 
+/// An address as a client on this host would write it.
+std::string reachable(const std::string& address) {
+  if (address == "0.0.0.0")
+    return "127.0.0.1";
+  if (address.find(':') == std::string::npos)
+    return address;
+  return address == "::" ? "[::1]" : "[" + address + "]";
+}
+
+/// What the settings come to, for `--check-config`; tools/run reads it.
+std::string summary(const loaded_settings& from) {
+  const auto& values = from.values;
+  return "settings are valid\n"
+         "file      " + (from.file.empty() ? "none" : from.file) + "\n"
+         "HTTP      http://" + reachable(values.server.address) + ":"
+         + std::to_string(values.server.port) + values.server.context_path
+         + "\nSDK gRPC  " + reachable(values.grpc_address()) + ":"
+         + std::to_string(values.sdk_port()) + "\n"
+         "data      " + values.storage.data_dir + "\n";
+}
+
 result<loaded_settings> load(int argc, const char* const* argv,
                              const environment& variables) {
   auto line = parse_command_line(argc, argv);
@@ -138,6 +159,8 @@ result<loaded_settings> load(int argc, const char* const* argv,
   if (!out.values.server.standalone)
     out.warnings.emplace_back(
       "standalone=false: this version has no cluster; the node runs alone");
+  if (out.mode == start_mode::check_config)
+    out.text = summary(out);
   return out;
 }
 

@@ -171,7 +171,7 @@ struct loaded_settings {
   std::vector<std::string> warnings;
   /// The file that was read; empty = none.
   std::string file;
-  /// What `print` prints.
+  /// What `print` and `check_config` print, with its newline.
   std::string text;
 };
 

@@ -275,6 +275,8 @@ TEST_CASE("help, version and check") {
   loaded = load({"--check-config", "--port", "2000"});
   REQUIRE(loaded);
   CHECK(loaded->mode == start_mode::check_config);
+  CHECK(loaded->text.find("\nHTTP      http://127.0.0.1:2000/nacos\n")
+        != std::string::npos);
   CHECK(load({})->mode == start_mode::serve);
 }
 
