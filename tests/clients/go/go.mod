@@ -1,6 +1,6 @@
 module muster/tests/clients/go
 
-go 1.24
+go 1.21
 
 require github.com/nacos-group/nacos-sdk-go/v2 v2.3.5
 

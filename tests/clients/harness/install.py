@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support import golang
+
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = ROOT / "tests/clients"
 BUILD = ROOT / "build/clients"
@@ -60,7 +62,8 @@ def _java(line):
 def _go():
     sources = SOURCES / "go"
     folder = _once("go", [sources / "main.go", sources / "go.mod", sources / "go.sum"],
-                   lambda to: _run(["go", "build", "-o", to / "adapter", "."], sources))
+                   lambda to: _run([golang.program(), "build", "-o", to / "adapter", "."],
+                                    sources))
     return lambda workdir: [str(folder / "adapter")]
 
 

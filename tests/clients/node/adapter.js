@@ -2,7 +2,9 @@
 'use strict';
 
 const readline = require('readline');
-const { NacosConfigClient, NacosNamingClient } = require('nacos');
+// NacosConfigClient wraps this one and shares it between all processes of the
+// machine through TCP port 7777; a test must not meet other programs there.
+const { DataClient, NacosNamingClient } = require('nacos');
 
 const [server, workdir] = process.argv.slice(2);
 const logger = Object.assign(Object.create(console), {
@@ -17,7 +19,7 @@ function say(message) {
 
 function config({ client }) {
   if (!configs.has(client)) {
-    const made = new NacosConfigClient({
+    const made = new DataClient({
       serverAddr: server, namespace: 'public', cacheDir: `${workdir}/${client}/cache`,
     });
     made.on('error', error => console.error(error));
