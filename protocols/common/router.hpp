@@ -47,6 +47,8 @@ public:
 
   /// All rows in table order; `index` counts from 0 without gaps.
   const std::vector<bound_route>& rows() const noexcept { return rows_; }
+  /// Who answers what cannot be told apart (a malformed request).
+  const product& first_product() const noexcept { return products_.front(); }
 
 private:
   /// Rows of one path, by method; null where there is none.
