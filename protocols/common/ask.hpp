@@ -107,8 +107,8 @@ auto ask(Handle target, Message message)
   using answer = typename detail::answer_of<Handle, Message>::type;
   return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>,
                                      void(result<answer>)>(
-    [](auto handler, Handle to, Message what) {
-      detail::start_ask<answer>(to, std::move(what), std::move(handler));
+    [](auto done, Handle to, Message what) {
+      detail::start_ask<answer>(to, std::move(what), std::move(done));
     },
     boost::asio::use_awaitable, std::move(target), std::move(message));
 }

@@ -1,44 +1,15 @@
 #include "protocols/nacos/http/answers.hpp"
 
 #include <array>
-#include <chrono>
 #include <ctime>
 
 #include "actors/core/base/clock.hpp"
 #include "protocols/common/json_out.hpp"
+#include "protocols/common/status_text.hpp"
 
 namespace muster::nacos {
 
 namespace {
-
-struct status_text {
-  unsigned status;
-  std::string_view text;
-};
-
-constexpr std::array<status_text, 14> status_texts{{
-  {400, "Bad Request"},
-  {403, "Forbidden"},
-  {404, "Not Found"},
-  {405, "Method Not Allowed"},
-  {408, "Request Timeout"},
-  {409, "Conflict"},
-  {410, "Gone"},
-  {413, "Payload Too Large"},
-  {414, "URI Too Long"},
-  {431, "Request Header Fields Too Large"},
-  {500, "Internal Server Error"},
-  {501, "Not Implemented"},
-  {503, "Service Unavailable"},
-  {504, "Gateway Timeout"},
-}};
-
-std::string_view reason_of(unsigned status) noexcept {
-  for (const auto& row : status_texts)
-    if (row.status == status)
-      return row.text;
-  return "Error";
-}
 
 /// `2025-09-01T10:00:00.000+00:00`
 std::string iso_now() {
@@ -258,7 +229,7 @@ http::response spring_error(const http::request& request, unsigned status,
     .object()
     .member("timestamp", iso_now())
     .member("status", status)
-    .member("error", reason_of(status))
+    .member("error", http::status_text(status))
     .member("message", message)
     .member("path", request.path)
     .end();
