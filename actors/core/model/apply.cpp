@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::uint64_t partitions_max = 4096;
 
-/// A repeated proposal is recognised for this many log entries; so many rows the
-/// table holds at most. About 3 s of a partition's highest write rate.
+/// A repeated proposal is recognised for this many log entries; so many rows
+/// the table holds at most. About 3 s of a partition's highest write rate.
 constexpr std::uint64_t dedupe_window = 1U << 17U;
 
 std::string dedupe_key(std::uint64_t client, std::uint64_t sequence) {
@@ -50,34 +50,34 @@ void remember(const std::string& key, const outcome& result,
 
 applied dispatch(const apply_step& step, const pb::Command& command) {
   switch (command.body_case()) {
-    case pb::Command::kConfigPublish:
-      return apply_to(step, command.config_publish());
-    case pb::Command::kConfigRemove:
-      return apply_to(step, command.config_remove());
-    case pb::Command::kGrayPublish:
-      return apply_to(step, command.gray_publish());
-    case pb::Command::kGrayRemove:
-      return apply_to(step, command.gray_remove());
-    case pb::Command::kHistoryTrim:
-      return apply_to(step, command.history_trim());
-    case pb::Command::kNamespacePut:
-      return apply_to(step, command.namespace_put());
-    case pb::Command::kNamespaceRemove:
-      return apply_to(step, command.namespace_remove());
-    case pb::Command::kServicePut:
-      return apply_to(step, command.service_put());
-    case pb::Command::kServiceRemove:
-      return apply_to(step, command.service_remove());
-    case pb::Command::kInstancePut:
-      return apply_to(step, command.instance_put());
-    case pb::Command::kInstanceRemove:
-      return apply_to(step, command.instance_remove());
-    case pb::Command::kOverridePut:
-      return apply_to(step, command.override_put());
-    case pb::Command::kOverrideRemove:
-      return apply_to(step, command.override_remove());
-    case pb::Command::BODY_NOT_SET:
-      break;
+  case pb::Command::kConfigPublish:
+    return apply_to(step, command.config_publish());
+  case pb::Command::kConfigRemove:
+    return apply_to(step, command.config_remove());
+  case pb::Command::kGrayPublish:
+    return apply_to(step, command.gray_publish());
+  case pb::Command::kGrayRemove:
+    return apply_to(step, command.gray_remove());
+  case pb::Command::kHistoryTrim:
+    return apply_to(step, command.history_trim());
+  case pb::Command::kNamespacePut:
+    return apply_to(step, command.namespace_put());
+  case pb::Command::kNamespaceRemove:
+    return apply_to(step, command.namespace_remove());
+  case pb::Command::kServicePut:
+    return apply_to(step, command.service_put());
+  case pb::Command::kServiceRemove:
+    return apply_to(step, command.service_remove());
+  case pb::Command::kInstancePut:
+    return apply_to(step, command.instance_put());
+  case pb::Command::kInstanceRemove:
+    return apply_to(step, command.instance_remove());
+  case pb::Command::kOverridePut:
+    return apply_to(step, command.override_put());
+  case pb::Command::kOverrideRemove:
+    return apply_to(step, command.override_remove());
+  case pb::Command::BODY_NOT_SET:
+    break;
   }
   return step.refuse(errc::unimplemented, "command of an unknown kind");
 }

@@ -12,7 +12,8 @@
 #include "actors/core/model/state_view.hpp"
 #include "muster/command.pb.h"
 
-/// The one way durable state changes: apply(Command, State) -> outcome + events.
+/// The one way durable state changes: apply(Command, State) -> outcome +
+/// events.
 namespace muster::model {
 
 /// What the proposer gets to know once its command is applied.
@@ -72,10 +73,11 @@ struct applied {
 
 /// Applies one command to one partition's tables.
 ///
-/// A command with a `sequence` is applied once: repeated within the next 131,072
-/// log entries, it changes nothing, tells nothing and has the first outcome.
-/// An absent config, gray, namespace, instance or override to remove is `ok` with
-/// `existed` false. A formal version's end leaves the grays in force.
+/// A command with a `sequence` is applied once: repeated within the next
+/// 131,072 log entries, it changes nothing, tells nothing and has the first
+/// outcome. An absent config, gray, namespace, instance or override to remove
+/// is `ok` with `existed` false. A formal version's end leaves the grays in
+/// force.
 ///
 /// Deterministic: equal tables, command, partition and index give equal tables,
 /// outcome and events on every replica; no time, no randomness, no address and

@@ -129,17 +129,17 @@ applied apply_to(const apply_step& step, const pb::HistoryTrim& command) {
   std::vector<old_row> rows;
   if (command.limit() > 0)
     step.state.scan(
-      table_id::history_by_time, {},
-      [&](std::string_view key, std::string_view config) {
-        std::uint64_t time_ms = 0;
-        std::uint64_t nid = 0;
-        if (!key_codec::decode(key, time_ms, nid))
-          throw state_error{{errc::data_loss, "history time does not parse"}};
-        if (time_ms >= command.before_ms())
-          return false;
-        rows.push_back({std::string(key), history_key(config, nid)});
-        return rows.size() < command.limit();
-      });
+        table_id::history_by_time, {},
+        [&](std::string_view key, std::string_view config) {
+          std::uint64_t time_ms = 0;
+          std::uint64_t nid = 0;
+          if (!key_codec::decode(key, time_ms, nid))
+            throw state_error{{errc::data_loss, "history time does not parse"}};
+          if (time_ms >= command.before_ms())
+            return false;
+          rows.push_back({std::string(key), history_key(config, nid)});
+          return rows.size() < command.limit();
+        });
   for (const auto& row : rows) {
     step.state.erase(table_id::history_by_time, row.index_key);
     history_table::erase(step.state, row.row_key);

@@ -91,12 +91,12 @@ applied apply_to(const apply_step& step, const pb::GrayPublish& command) {
   const auto config = key_of(command.key());
   const auto key = gray_key(config, command.name());
   auto stored = gray_table::get(step.state, key);
-  const auto versions_max
-    = command.max_versions() > 0 ? command.max_versions() : default_versions_max;
+  const auto versions_max = command.max_versions() > 0 ? command.max_versions()
+                                                       : default_versions_max;
   if (!stored && count_grays(step.state, config) >= versions_max)
     return step.refuse(errc::resource_exhausted,
                        "a config has at most " + std::to_string(versions_max)
-                         + " gray versions");
+                           + " gray versions");
   auto record = to_record(step, command, stored ? &*stored : nullptr);
   const bool existed = stored.has_value();
   const bool content_changed = !existed || !same_delivery(*stored, record);

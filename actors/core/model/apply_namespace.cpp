@@ -12,8 +12,8 @@ applied apply_to(const apply_step& step, const pb::NamespacePut& command) {
                          "namespace " + command.id() + " exists");
     record.emplace().set_create_time_ms(step.time_ms);
   } else if (!existed) {
-    // An update of an unknown namespace is taken and has no effect (Nacos); this
-    // holds for `public` too, which has no record.
+    // An update of an unknown namespace is taken and has no effect (Nacos);
+    // this holds for `public` too, which has no record.
     return step.done(0, false);
   }
   record->set_name(command.name());

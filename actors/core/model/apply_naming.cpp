@@ -35,8 +35,8 @@ std::size_t erase_prefix(state_writer& state, table_id table,
   return keys.size();
 }
 
-applied changed(const apply_step& step, const pb::ServiceKey& key,
-                bool existed, bool removed = false) {
+applied changed(const apply_step& step, const pb::ServiceKey& key, bool existed,
+                bool removed = false) {
   auto out = step.done(0, existed);
   step.tell(out, service_changed{to_service_key(key), removed});
   return out;
@@ -73,18 +73,18 @@ void lay_metadata(pb::OverrideRecord& onto, const pb::OverridePut& command) {
   auto& kept = *onto.mutable_metadata();
   const auto& given = command.record().metadata();
   switch (command.metadata()) {
-    case pb::OverridePut::MERGE:
-      for (const auto& [name, value] : given)
-        kept[name] = value;
-      break;
-    case pb::OverridePut::REMOVE_KEYS:
-      for (const auto& [name, value] : given)
-        kept.erase(name);
-      break;
-    case pb::OverridePut::KEEP:
-      break;
-    default:
-      kept = given;
+  case pb::OverridePut::MERGE:
+    for (const auto& [name, value] : given)
+      kept[name] = value;
+    break;
+  case pb::OverridePut::REMOVE_KEYS:
+    for (const auto& [name, value] : given)
+      kept.erase(name);
+    break;
+  case pb::OverridePut::KEEP:
+    break;
+  default:
+    kept = given;
   }
 }
 
@@ -113,7 +113,7 @@ applied apply_to(const apply_step& step, const pb::ServiceRemove& command) {
   if (any_with_prefix(step.state, table_id::instance, key))
     return step.refuse(errc::failed_precondition,
                        "service " + name_of(command.key())
-                         + " has persistent instances");
+                           + " has persistent instances");
   service_table::erase(step.state, key);
   erase_prefix(step.state, table_id::instance_override, key);
   return changed(step, command.key(), true, true);
@@ -125,8 +125,8 @@ applied apply_to(const apply_step& step, const pb::InstancePut& command) {
   if (definition && definition->ephemeral())
     return step.refuse(errc::failed_precondition,
                        "Current service " + name_of(command.key())
-                         + " is ephemeral service, can't register persistent "
-                           "instance.");
+                           + " is ephemeral service, can't register persistent "
+                             "instance.");
   if (!definition) {
     pb::ServiceRecord made;
     made.set_revision(step.index.value);
@@ -135,20 +135,20 @@ applied apply_to(const apply_step& step, const pb::InstancePut& command) {
   auto record = command.record();
   record.set_revision(step.index.value);
   // The same ip and port in another cluster is the same client: it moves.
-  const auto replaced
-    = erase_prefix(step.state, table_id::instance,
+  const auto replaced =
+      erase_prefix(step.state, table_id::instance,
                    endpoint_prefix(service, record.ip(), record.port()));
-  instance_table::put(step.state,
-                      endpoint_key(service, record.ip(), record.port(),
-                                   record.cluster()),
-                      record);
+  instance_table::put(
+      step.state,
+      endpoint_key(service, record.ip(), record.port(), record.cluster()),
+      record);
   return changed(step, command.key(), replaced > 0);
 }
 
 applied apply_to(const apply_step& step, const pb::InstanceRemove& command) {
   const auto removed = erase_prefix(
-    step.state, table_id::instance,
-    endpoint_prefix(key_of(command.key()), command.ip(), command.port()));
+      step.state, table_id::instance,
+      endpoint_prefix(key_of(command.key()), command.ip(), command.port()));
   if (removed == 0)
     return step.done(0, false);
   return changed(step, command.key(), true);

@@ -6,7 +6,8 @@
 #include "actors/core/model/apply.hpp"
 #include "actors/core/model/tables.hpp"
 
-/// Shared by the apply_*.cpp files only: one command on its way into the tables.
+/// Shared by the apply_*.cpp files only: one command on its way into the
+/// tables.
 namespace muster::model {
 
 /// Where and when a command is applied. Lives during one `apply`.

@@ -82,8 +82,8 @@ const FieldDescriptor* not_utf8(const Message& message) {
         return field;
     } else if (field->is_repeated()) {
       for (int n = access.FieldSize(message, field) - 1; n >= 0; --n)
-        if (const auto* bad
-            = not_utf8(access.GetRepeatedMessage(message, field, n)))
+        if (const auto* bad =
+                not_utf8(access.GetRepeatedMessage(message, field, n)))
           return bad;
     } else if (field->type() == FieldDescriptor::TYPE_MESSAGE
                && access.HasField(message, field)) {
@@ -116,36 +116,36 @@ result<void> check(const pb::ServiceKey& key) {
 
 result<void> check_key(const pb::Command& command) {
   switch (command.body_case()) {
-    case pb::Command::kConfigPublish:
-      return check(command.config_publish().key());
-    case pb::Command::kConfigRemove:
-      return check(command.config_remove().key());
-    case pb::Command::kGrayPublish:
-      return command.gray_publish().name().empty()
+  case pb::Command::kConfigPublish:
+    return check(command.config_publish().key());
+  case pb::Command::kConfigRemove:
+    return check(command.config_remove().key());
+  case pb::Command::kGrayPublish:
+    return command.gray_publish().name().empty()
                ? missing("name of the gray version")
                : check(command.gray_publish().key());
-    case pb::Command::kGrayRemove:
-      return check(command.gray_remove().key());
-    case pb::Command::kNamespacePut:
-      return command.namespace_put().id().empty() ? missing("namespace")
-                                                  : result<void>{};
-    case pb::Command::kServicePut:
-      return check(command.service_put().key());
-    case pb::Command::kServiceRemove:
-      return check(command.service_remove().key());
-    case pb::Command::kInstancePut:
-      return check(command.instance_put().key());
-    case pb::Command::kInstanceRemove:
-      return check(command.instance_remove().key());
-    case pb::Command::kOverridePut:
-      return check(command.override_put().key());
-    case pb::Command::kOverrideRemove:
-      return check(command.override_remove().key());
-    case pb::Command::kHistoryTrim:
-    case pb::Command::kNamespaceRemove:
-      return {};
-    case pb::Command::BODY_NOT_SET:
-      break;
+  case pb::Command::kGrayRemove:
+    return check(command.gray_remove().key());
+  case pb::Command::kNamespacePut:
+    return command.namespace_put().id().empty() ? missing("namespace")
+                                                : result<void>{};
+  case pb::Command::kServicePut:
+    return check(command.service_put().key());
+  case pb::Command::kServiceRemove:
+    return check(command.service_remove().key());
+  case pb::Command::kInstancePut:
+    return check(command.instance_put().key());
+  case pb::Command::kInstanceRemove:
+    return check(command.instance_remove().key());
+  case pb::Command::kOverridePut:
+    return check(command.override_put().key());
+  case pb::Command::kOverrideRemove:
+    return check(command.override_remove().key());
+  case pb::Command::kHistoryTrim:
+  case pb::Command::kNamespaceRemove:
+    return {};
+  case pb::Command::BODY_NOT_SET:
+    break;
   }
   return missing("body of the command");
 }
@@ -158,7 +158,7 @@ result<void> check_command(const pb::Command& command) {
   // The body is the only message in a command, which has no texts itself.
   const auto& access = *command.GetReflection();
   const auto* body = access.GetOneofFieldDescriptor(
-    command, command.GetDescriptor()->FindOneofByName("body"));
+      command, command.GetDescriptor()->FindOneofByName("body"));
   if (const auto* field = not_utf8(access.GetMessage(command, body)))
     return fail(errc::invalid_argument, field->name() + " is not UTF-8");
   return {};

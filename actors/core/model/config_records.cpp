@@ -74,16 +74,16 @@ pb::HistoryRecord common_history(Record& record) {
 loaded_grays load_grays(const state_reader& state, std::string_view config) {
   loaded_grays grays;
   scan_prefix(
-    state, table_id::gray, config,
-    [&](std::string_view key, std::string_view value) {
-      std::string name;
-      if (!key_codec::decode(key.substr(config.size()), name))
-        throw state_error{{errc::data_loss, "gray key does not parse"}};
-      auto record = gray_table::parse(value);
-      grays.revision = std::max(grays.revision, record.revision());
-      grays.list.push_back(to_gray(std::move(record), std::move(name)));
-      return true;
-    });
+      state, table_id::gray, config,
+      [&](std::string_view key, std::string_view value) {
+        std::string name;
+        if (!key_codec::decode(key.substr(config.size()), name))
+          throw state_error{{errc::data_loss, "gray key does not parse"}};
+        auto record = gray_table::parse(value);
+        grays.revision = std::max(grays.revision, record.revision());
+        grays.list.push_back(to_gray(std::move(record), std::move(name)));
+        return true;
+      });
   // The scan is in name order, which a stable sort keeps among equals.
   std::ranges::stable_sort(grays.list, std::ranges::greater{},
                            [](const auto& gray) { return gray->priority; });
@@ -144,8 +144,8 @@ void write_history(const apply_step& step, std::string_view config,
   row.set_source_ip(source_ip);
   row.set_change_time_ms(step.time_ms);
   history_table::put(step.state, history_key(config, nid), row);
-  step.state.put(table_id::history_by_time,
-                 history_time_key(step.time_ms, nid), config);
+  step.state.put(table_id::history_by_time, history_time_key(step.time_ms, nid),
+                 config);
 }
 
 config_snapshot_ptr load_config(const state_reader& state,

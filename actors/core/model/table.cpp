@@ -68,10 +68,9 @@ std::string to_bytes(const google::protobuf::MessageLite& message) {
 
 void scan_prefix(const state_reader& reader, table_id table,
                  std::string_view prefix, const state_reader::visitor& visit) {
-  reader.scan(table, prefix,
-              [&](std::string_view key, std::string_view value) {
-                return key.starts_with(prefix) && visit(key, value);
-              });
+  reader.scan(table, prefix, [&](std::string_view key, std::string_view value) {
+    return key.starts_with(prefix) && visit(key, value);
+  });
 }
 
 } // namespace muster

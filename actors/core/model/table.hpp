@@ -54,8 +54,7 @@ struct table {
   static constexpr table_id id = Id;
   using value_type = Value;
 
-  static std::optional<Value> get(const state_reader& r,
-                                  std::string_view key) {
+  static std::optional<Value> get(const state_reader& r, std::string_view key) {
     auto raw = r.get(Id, key);
     if (!raw)
       return std::nullopt;
@@ -66,9 +65,7 @@ struct table {
     w.put(Id, key, to_bytes(value));
   }
 
-  static void erase(state_writer& w, std::string_view key) {
-    w.erase(Id, key);
-  }
+  static void erase(state_writer& w, std::string_view key) { w.erase(Id, key); }
 
   /// A stored value that does not parse is corrupt, not absent.
   static Value parse(std::string_view raw) {

@@ -9,8 +9,8 @@
 #include "muster/command.pb.h"
 #include "muster/record.pb.h"
 
-/// The tables of a partition and the one way to make their keys. Key layouts are
-/// part of the disk format.
+/// The tables of a partition and the one way to make their keys. Key layouts
+/// are part of the disk format.
 namespace muster::model {
 
 using config_table = table<table_id::config, pb::ConfigRecord>;

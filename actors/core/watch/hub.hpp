@@ -136,8 +136,8 @@ private:
   };
   using name_map = std::unordered_map<std::string, std::set<watcher, before>,
                                       text_hash, std::equal_to<>>;
-  using watcher_map
-    = std::map<watcher, std::set<const std::string*, name_before>, before>;
+  using watcher_map =
+      std::map<watcher, std::set<const std::string*, name_before>, before>;
 
   void unlink(const std::string& name, const watcher& who) {
     const auto entry = by_name_.find(name);

@@ -20,16 +20,16 @@ item_pattern::item_pattern(std::string_view text) {
 
 bool item_pattern::matches(std::string_view text) const {
   switch (form_) {
-    case form::exact:
-      return text == rest_;
-    case form::prefix:
-      return text.starts_with(rest_);
-    case form::suffix:
-      return text.ends_with(rest_);
-    case form::contained:
-      return text.find(rest_) != std::string_view::npos;
-    case form::never:
-      break;
+  case form::exact:
+    return text == rest_;
+  case form::prefix:
+    return text.starts_with(rest_);
+  case form::suffix:
+    return text.ends_with(rest_);
+  case form::contained:
+    return text.find(rest_) != std::string_view::npos;
+  case form::never:
+    break;
   }
   return false;
 }

@@ -43,11 +43,11 @@ push_policies default_push_policies();
 
 /// The pushes of one stream: keyed, coalescing, acknowledged.
 ///
-/// A key stands for one thing to push; its data is read by the shell when a send
-/// comes out, so the last state wins. A key has one push in force: a change while
-/// that is unanswered starts the next one at once, with new tries, and answers to
-/// older request ids of the key do nothing. Until the stream is open pushes are
-/// held back, one per key.
+/// A key stands for one thing to push; its data is read by the shell when a
+/// send comes out, so the last state wins. A key has one push in force: a
+/// change while that is unanswered starts the next one at once, with new tries,
+/// and answers to older request ids of the key do nothing. Until the stream is
+/// open pushes are held back, one per key.
 ///
 /// Owned by one connection; no clock of its own. Bound: `keys_max` keys not
 /// answered yet; one more ends the stream, since a client that misses a change
@@ -78,7 +78,7 @@ public:
   /// Pushes are held back until `opens_at` or `open`: a client that just
   /// connected may lose them (nacos-grpc.md, section 3.5).
   push_core(limits bounds, steady_time opens_at)
-    : limits_(std::move(bounds)), opens_at_(opens_at) {}
+      : limits_(std::move(bounds)), opens_at_(opens_at) {}
 
   /// The client made its first call on this stream.
   output open(steady_time now);
@@ -120,8 +120,8 @@ private:
       return std::hash<std::string_view>{}(text);
     }
   };
-  using entry_map
-    = std::unordered_map<std::string, entry, text_hash, std::equal_to<>>;
+  using entry_map =
+      std::unordered_map<std::string, entry, text_hash, std::equal_to<>>;
   using node = entry_map::value_type;
 
   bool is_open(steady_time now) const { return now >= opens_at_; }

@@ -24,21 +24,21 @@ TEST_CASE("check: texts that protobuf would not read again are refused") {
     bool good;
   };
   for (const auto& r : std::vector<row>{
-         {"ascii", "abc", true},
-         {"nul", std::string("a\0b", 3), true},
-         {"two bytes", "\xC3\xA4", true},
-         {"three bytes", "\xE4\xB8\xAD", true},
-         {"four bytes", "\xF0\x9F\x90\xB6", true},
-         {"last", "\xF4\x8F\xBF\xBF", true},
-         {"before surrogates", "\xED\x9F\xBF", true},
-         {"lone tail", "\x80", false},
-         {"cut off", "a\xE4\xB8", false},
-         {"overlong", "\xC0\xAF", false},
-         {"overlong three", "\xE0\x80\xAF", false},
-         {"overlong four", "\xF0\x80\x80\xAF", false},
-         {"surrogate", "\xED\xA0\x80", false},
-         {"too great", "\xF4\x90\x80\x80", false},
-         {"never valid", "\xFF", false},
+           {"ascii", "abc", true},
+           {"nul", std::string("a\0b", 3), true},
+           {"two bytes", "\xC3\xA4", true},
+           {"three bytes", "\xE4\xB8\xAD", true},
+           {"four bytes", "\xF0\x9F\x90\xB6", true},
+           {"last", "\xF4\x8F\xBF\xBF", true},
+           {"before surrogates", "\xED\x9F\xBF", true},
+           {"lone tail", "\x80", false},
+           {"cut off", "a\xE4\xB8", false},
+           {"overlong", "\xC0\xAF", false},
+           {"overlong three", "\xE0\x80\xAF", false},
+           {"overlong four", "\xF0\x80\x80\xAF", false},
+           {"surrogate", "\xED\xA0\x80", false},
+           {"too great", "\xF4\x90\x80\x80", false},
+           {"never valid", "\xFF", false},
        }) {
     CAPTURE(r.name);
     auto command = model_fixture::publish("x");
@@ -74,8 +74,9 @@ TEST_CASE("check: names the field at fault, in maps too") {
        {std::tuple{bad, std::string("v"), "key is not UTF-8"},
         std::tuple{std::string("k"), bad, "value is not UTF-8"}}) {
     auto command = instance();
-    (*command.mutable_instance_put()->mutable_record()->mutable_metadata())[name]
-      = value;
+    (*command.mutable_instance_put()
+          ->mutable_record()
+          ->mutable_metadata())[name] = value;
     refused(command, fault);
   }
 }

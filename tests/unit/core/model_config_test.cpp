@@ -48,8 +48,8 @@ TEST_CASE_FIXTURE(model_fixture, "config: an update keeps id and create time") {
   CHECK_FALSE(change.created);
   CHECK(change.content_changed);
   check_same(change.now, load());
-  const auto record
-    = model::config_table::get(state, model::key_of(config())).value();
+  const auto record =
+      model::config_table::get(state, model::key_of(config())).value();
   CHECK(record.create_time_ms() == 1'000);
   CHECK(record.modify_time_ms() == 2'000);
   CHECK(record.revision() == 2);
@@ -133,8 +133,7 @@ TEST_CASE_FIXTURE(model_fixture, "config: of racing writers one wins a round") {
     const auto seen = load()->formal->md5;
     // All read the same state, then their commands stand in the log in turn.
     for (int writer = 0; writer < 5; ++writer) {
-      const auto content
-        = std::to_string(round) + "/" + std::to_string(writer);
+      const auto content = std::to_string(round) + "/" + std::to_string(writer);
       const auto done = apply(publish(content, seen));
       CHECK((done.result.code == errc::ok) == (writer == 0));
       won += done.result.code == errc::ok ? 1 : 0;
@@ -184,8 +183,8 @@ TEST_CASE_FIXTURE(model_fixture, "config: counts and ids follow") {
   apply(in("b", "1"));
   using counts = std::vector<std::pair<std::string, std::uint64_t>>;
   CHECK(model::config_counts(state) == counts{{"a", 2}, {"b", 1}});
-  const auto key
-    = state.get(table_id::config_by_id, key_codec::encode(id)).value();
+  const auto key =
+      state.get(table_id::config_by_id, key_codec::encode(id)).value();
   CHECK(model::parse_config_key(key) == config_key{"a", "g", "2"});
   CHECK(model::config_names(state, "a")
         == std::vector<config_key>{{"a", "g", "1"}, {"a", "g", "2"}});
@@ -243,15 +242,16 @@ TEST_CASE_FIXTURE(model_fixture, "gray: updates, history and no-change") {
   const auto rows = history();
   REQUIRE(rows.size() == 6);
   const std::vector<std::pair<std::string, std::string>> want{
-    {"D", "g2"}, {"U", "g1"}, {"U", "g1"}, {"U", "g1"}, {"I", "g1"}};
+      {"D", "g2"}, {"U", "g1"}, {"U", "g1"}, {"U", "g1"}, {"I", "g1"}};
   for (std::size_t i = 0; i < want.size(); ++i) {
     CHECK(rows[i].op() == want[i].first);
     CHECK(rows[i].content() == want[i].second);
     CHECK(rows[i].publish_type() == "gray");
     CHECK(rows[i].gray_name() == "tag_x");
   }
-  CHECK(rows[4].gray_rule()
-        == R"({"type":"tag","version":"1.0.0","expr":"x\"y","priority":1})");
+  CHECK(
+      rows[4].gray_rule()
+      == R"({"type":"tag","version":"1.0.0","expr":"x\"y\u000a","priority":1})");
 }
 
 TEST_CASE_FIXTURE(model_fixture, "gray: no more than so many, updates pass") {
@@ -285,8 +285,8 @@ TEST_CASE_FIXTURE(model_fixture, "history: pages from the newest on") {
   const auto first = history(4);
   REQUIRE(first.size() == 4);
   CHECK(first[0].content() == "8");
-  const auto next = model::history(state, {"public", "g", "d"},
-                                   first.back().nid(), 100);
+  const auto next =
+      model::history(state, {"public", "g", "d"}, first.back().nid(), 100);
   REQUIRE(next.size() == 6);
   CHECK(next[0].content() == "4");
   CHECK(next[5].op() == "I");

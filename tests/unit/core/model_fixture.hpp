@@ -11,7 +11,8 @@
 #include "actors/core/model/tables.hpp"
 #include "tests/support/map_state.hpp"
 
-/// A partition's tables and short ways to write commands; for the model_* tests.
+/// A partition's tables and short ways to write commands; for the model_*
+/// tests.
 namespace muster::test {
 
 struct model_fixture {
@@ -60,7 +61,7 @@ struct model_fixture {
     c.set_name(name);
     c.set_rule_type("tag");
     c.set_rule_version("1.0.0");
-    c.set_expression("x\"y");
+    c.set_expression("x\"y\n");
     c.set_priority(priority);
     c.set_content(content);
     c.set_md5("md5 of " + content);
@@ -83,7 +84,8 @@ struct model_fixture {
   }
 };
 
-/// The only event, of the given kind; a copy, so that `done` may be a temporary.
+/// The only event, of the given kind; a copy, so that `done` may be a
+/// temporary.
 template <class What>
 What only(const model::applied& done) {
   REQUIRE(done.events.size() == 1);

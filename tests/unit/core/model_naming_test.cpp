@@ -148,8 +148,11 @@ TEST_CASE_FIXTURE(model_fixture, "service: clusters are laid over by name") {
     return command;
   };
   const auto port_of = [this](const char* name) {
-    return model::service(state, core_key).value().clusters().at(name)
-      .check_port();
+    return model::service(state, core_key)
+        .value()
+        .clusters()
+        .at(name)
+        .check_port();
   };
   apply(cluster(pb::ServicePut::MERGE_CLUSTERS, "a", 1));
   CHECK_FALSE(model::service(state, core_key).value().by_hand());
@@ -203,11 +206,12 @@ TEST_CASE_FIXTURE(model_fixture, "instance: an ephemeral service refuses it") {
   CHECK(state.rows == before);
 }
 
-TEST_CASE_FIXTURE(model_fixture, "override: given fields over the stored ones") {
+TEST_CASE_FIXTURE(model_fixture,
+                  "override: given fields over the stored ones") {
   auto first = override_put();
   first.mutable_override_put()->mutable_record()->set_weight(2.5);
-  auto& map
-    = *first.mutable_override_put()->mutable_record()->mutable_metadata();
+  auto& map =
+      *first.mutable_override_put()->mutable_record()->mutable_metadata();
   map["a"] = "1";
   map["b"] = "2";
   CHECK_FALSE(apply(first).result.existed);
@@ -226,16 +230,19 @@ TEST_CASE_FIXTURE(model_fixture, "override: given fields over the stored ones") 
     text_map after;
   };
   for (const auto& r : std::vector<row>{
-         {"keep", pb::OverridePut::KEEP, {{"c", "3"}}, {{"a", "1"}, {"b", "2"}}},
-         {"merge",
-          pb::OverridePut::MERGE,
-          {{"b", "4"}, {"c", "3"}},
-          {{"a", "1"}, {"b", "4"}, {"c", "3"}}},
-         {"remove keys",
-          pb::OverridePut::REMOVE_KEYS,
-          {{"a", ""}, {"x", ""}},
-          {{"b", "4"}, {"c", "3"}}},
-         {"replace", pb::OverridePut::REPLACE, {{"d", "5"}}, {{"d", "5"}}},
+           {"keep",
+            pb::OverridePut::KEEP,
+            {{"c", "3"}},
+            {{"a", "1"}, {"b", "2"}}},
+           {"merge",
+            pb::OverridePut::MERGE,
+            {{"b", "4"}, {"c", "3"}},
+            {{"a", "1"}, {"b", "4"}, {"c", "3"}}},
+           {"remove keys",
+            pb::OverridePut::REMOVE_KEYS,
+            {{"a", ""}, {"x", ""}},
+            {{"b", "4"}, {"c", "3"}}},
+           {"replace", pb::OverridePut::REPLACE, {{"d", "5"}}, {{"d", "5"}}},
        }) {
     CAPTURE(r.name);
     auto command = override_put();
@@ -252,7 +259,8 @@ TEST_CASE_FIXTURE(model_fixture, "override: given fields over the stored ones") 
   }
 }
 
-TEST_CASE_FIXTURE(model_fixture, "override: removed alone or with the service") {
+TEST_CASE_FIXTURE(model_fixture,
+                  "override: removed alone or with the service") {
   apply(override_put());
   pb::Command remove;
   auto& c = *remove.mutable_override_remove();

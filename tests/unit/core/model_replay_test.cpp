@@ -26,10 +26,10 @@ public:
   }
 
 private:
-  unsigned below(unsigned n) {
-    return static_cast<unsigned>(random_() % n);
+  unsigned below(unsigned n) { return static_cast<unsigned>(random_() % n); }
+  std::string word() {
+    return std::string(1, static_cast<char>('a' + below(3)));
   }
-  std::string word() { return std::string(1, static_cast<char>('a' + below(3))); }
 
   template <class Map>
   void fill(Map& map) {
@@ -39,12 +39,12 @@ private:
 
   pb::Command body() {
     switch (below(4)) {
-      case 0:
-        return naming();
-      case 1:
-        return gray();
-      default:
-        return config();
+    case 0:
+      return naming();
+    case 1:
+      return gray();
+    default:
+      return config();
     }
   }
 
@@ -61,27 +61,27 @@ private:
     pb::Command command;
     const auto content = word();
     switch (below(8)) {
-      case 0:
-        *command.mutable_config_remove()->mutable_key() = config_name();
-        break;
-      case 1:
-        command.mutable_history_trim()->set_before_ms(time_ms_ - 20);
-        command.mutable_history_trim()->set_limit(below(5));
-        break;
-      case 2:
-        command.mutable_namespace_put()->set_id(word());
-        command.mutable_namespace_put()->set_mode(
+    case 0:
+      *command.mutable_config_remove()->mutable_key() = config_name();
+      break;
+    case 1:
+      command.mutable_history_trim()->set_before_ms(time_ms_ - 20);
+      command.mutable_history_trim()->set_limit(below(5));
+      break;
+    case 2:
+      command.mutable_namespace_put()->set_id(word());
+      command.mutable_namespace_put()->set_mode(
           static_cast<pb::NamespacePut::Mode>(below(2)));
-        break;
-      case 3:
-        command.mutable_namespace_remove()->set_id(word());
-        break;
-      default:
-        command = model_fixture::publish(
-          content, below(2) == 0 ? "md5 of " + word() : "");
-        *command.mutable_config_publish()->mutable_key() = config_name();
-        if (below(2) == 0)
-          command.mutable_config_publish()->set_tags(word());
+      break;
+    case 3:
+      command.mutable_namespace_remove()->set_id(word());
+      break;
+    default:
+      command = model_fixture::publish(content,
+                                       below(2) == 0 ? "md5 of " + word() : "");
+      *command.mutable_config_publish()->mutable_key() = config_name();
+      if (below(2) == 0)
+        command.mutable_config_publish()->set_tags(word());
     }
     return command;
   }
@@ -93,8 +93,8 @@ private:
     if (command.has_gray_publish())
       command.mutable_gray_publish()->set_max_versions(2);
     auto& key = command.has_gray_publish()
-                  ? *command.mutable_gray_publish()->mutable_key()
-                  : *command.mutable_gray_remove()->mutable_key();
+                    ? *command.mutable_gray_publish()->mutable_key()
+                    : *command.mutable_gray_remove()->mutable_key();
     key = config_name();
     return command;
   }
@@ -108,41 +108,42 @@ private:
       c.set_cluster(word());
     };
     switch (below(6)) {
-      case 0: {
-        auto& c = *command.mutable_service_put();
-        *c.mutable_key() = service_name();
-        c.set_mode(static_cast<pb::ServicePut::Mode>(below(4)));
-        c.mutable_record()->set_ephemeral(below(2) == 0);
-        fill(*c.mutable_record()->mutable_metadata());
-        for (unsigned i = below(4); i > 0; --i)
-          fill(*(*c.mutable_record()->mutable_clusters())[word()]
+    case 0: {
+      auto& c = *command.mutable_service_put();
+      *c.mutable_key() = service_name();
+      c.set_mode(static_cast<pb::ServicePut::Mode>(below(4)));
+      c.mutable_record()->set_ephemeral(below(2) == 0);
+      fill(*c.mutable_record()->mutable_metadata());
+      for (unsigned i = below(4); i > 0; --i)
+        fill(*(*c.mutable_record()->mutable_clusters())[word()]
                   .mutable_metadata());
-        break;
-      }
-      case 1:
-        *command.mutable_service_remove()->mutable_key() = service_name();
-        break;
-      case 2: {
-        auto& c = *command.mutable_instance_put();
-        *c.mutable_key() = service_name();
-        c.mutable_record()->set_ip("1.1.1." + std::to_string(below(3)));
-        c.mutable_record()->set_port(80);
-        c.mutable_record()->set_cluster(word());
-        fill(*c.mutable_record()->mutable_metadata());
-        break;
-      }
-      case 3:
-        place(*command.mutable_instance_remove());
-        break;
-      case 4:
-        place(*command.mutable_override_put());
-        fill(*command.mutable_override_put()
-                ->mutable_record()->mutable_metadata());
-        command.mutable_override_put()->set_metadata(
+      break;
+    }
+    case 1:
+      *command.mutable_service_remove()->mutable_key() = service_name();
+      break;
+    case 2: {
+      auto& c = *command.mutable_instance_put();
+      *c.mutable_key() = service_name();
+      c.mutable_record()->set_ip("1.1.1." + std::to_string(below(3)));
+      c.mutable_record()->set_port(80);
+      c.mutable_record()->set_cluster(word());
+      fill(*c.mutable_record()->mutable_metadata());
+      break;
+    }
+    case 3:
+      place(*command.mutable_instance_remove());
+      break;
+    case 4:
+      place(*command.mutable_override_put());
+      fill(*command.mutable_override_put()
+                ->mutable_record()
+                ->mutable_metadata());
+      command.mutable_override_put()->set_metadata(
           static_cast<pb::OverridePut::Metadata>(below(4)));
-        break;
-      default:
-        place(*command.mutable_override_remove());
+      break;
+    default:
+      place(*command.mutable_override_remove());
     }
     return command;
   }
@@ -167,27 +168,28 @@ bool same(const model::outcome& a, const model::outcome& b) {
 void check_tables(const map_state& state) {
   std::map<std::string, std::uint64_t> counts;
   std::size_t configs = 0;
-  state.scan(table_id::config, {}, [&](std::string_view key,
-                                       std::string_view value) {
-    const auto record = model::config_table::parse(value);
-    std::uint32_t grays = 0;
-    scan_prefix(state, table_id::gray, key,
-                [&](std::string_view, std::string_view) {
-                  ++grays;
-                  return true;
-                });
-    CHECK(record.gray_count() == grays);
-    CHECK(state.get(table_id::config_by_id, key_codec::encode(record.id()))
-          == std::string(key));
-    ++counts[model::parse_config_key(key).space];
-    ++configs;
-    return true;
-  });
+  state.scan(
+      table_id::config, {}, [&](std::string_view key, std::string_view value) {
+        const auto record = model::config_table::parse(value);
+        std::uint32_t grays = 0;
+        scan_prefix(state, table_id::gray, key,
+                    [&](std::string_view, std::string_view) {
+                      ++grays;
+                      return true;
+                    });
+        CHECK(record.gray_count() == grays);
+        CHECK(state.get(table_id::config_by_id, key_codec::encode(record.id()))
+              == std::string(key));
+        ++counts[model::parse_config_key(key).space];
+        ++configs;
+        return true;
+      });
   CHECK(state.count(table_id::config_by_id) == configs);
   const auto told = model::config_counts(state);
   CHECK(std::map<std::string, std::uint64_t>(told.begin(), told.end())
         == counts);
-  CHECK(state.count(table_id::history) == state.count(table_id::history_by_time));
+  CHECK(state.count(table_id::history)
+        == state.count(table_id::history_by_time));
 }
 
 } // namespace
@@ -207,8 +209,8 @@ TEST_CASE("apply: replay and snapshot + tail give equal tables and outcomes") {
         exported = live;
       log.push_back(commands.next());
       const auto before = live.rows;
-      const auto done
-        = model::apply(log.back(), partition, log_index{i + 1}, live);
+      const auto done =
+          model::apply(log.back(), partition, log_index{i + 1}, live);
       outcomes.push_back(done.result);
       if (done.result.code != errc::ok && log.back().sequence() == 0)
         REQUIRE(live.rows == before);
@@ -274,11 +276,26 @@ TEST_CASE_FIXTURE(model_fixture, "apply: the memory of proposals is bounded") {
   CHECK(apply(command).result.index != first.result.index);
 }
 
-TEST_CASE_FIXTURE(model_fixture, "apply: a command of no known kind is refused") {
+TEST_CASE_FIXTURE(model_fixture,
+                  "apply: a command of no known kind is refused") {
   const auto done = apply({});
   CHECK(done.result.code == errc::unimplemented);
   CHECK(done.events.empty());
   CHECK(state.rows.empty());
+}
+
+TEST_CASE("records: equal messages are equal bytes, maps included") {
+  const auto filled = [](int from, int to, int step) {
+    pb::ServiceRecord record;
+    for (int i = from; i != to; i += step) {
+      (*record.mutable_metadata())[std::to_string(i)] = "v";
+      auto& cluster = (*record.mutable_clusters())[std::to_string(i)];
+      (*cluster.mutable_metadata())["a" + std::to_string(i)] = "v";
+    }
+    return to_bytes(record);
+  };
+  CHECK(filled(0, 100, 1) == filled(99, -1, -1));
+  CHECK(filled(0, 100, 1) != filled(0, 99, 1));
 }
 
 TEST_CASE("ids and partitions are part of the disk format") {
@@ -290,7 +307,8 @@ TEST_CASE("ids and partitions are part of the disk format") {
         == 1 + 12638153115695167455ULL % 1'000'003);
   std::map<std::uint64_t, int> used;
   for (int i = 0; i < 10'000; ++i)
-    ++used[model::config_partition("public", "g" + std::to_string(i), 16).value];
+    ++used[model::config_partition("public", "g" + std::to_string(i), 16)
+               .value];
   CHECK(used.size() == 16);
   CHECK(used.begin()->first == 1);
   CHECK(used.rbegin()->first == 16);

@@ -21,8 +21,8 @@ push_core open_core(push_core::limits bounds = {}) {
   return push_core(std::move(bounds), at(0));
 }
 
-/// Lets time run to `until_ms` and notes when something is sent, given up or the
-/// stream ended. `on_send` may answer.
+/// Lets time run to `until_ms` and notes when something is sent, given up or
+/// the stream ended. `on_send` may answer.
 struct run {
   std::vector<std::int64_t> sent;
   std::int64_t disconnected = -1;
@@ -60,13 +60,19 @@ TEST_CASE("push: nobody answers, each kind repeats in its own rhythm") {
     std::int64_t disconnected;
   };
   const std::vector<row> rows{
-    {"config", push_kind::config, 45'000,
-     {0, 5'000, 12'000, 21'000, 32'000, 45'000}, -1},
-    {"name", push_kind::name, 12'000, {0, 5'000, 12'000}, -1},
-    {"service", push_kind::service, 36'000,
-     {0, 6'000, 12'000, 18'000, 24'000, 30'000, 36'000}, -1},
-    {"probe", push_kind::probe, 60'000, {0}, 5'000},
-    {"reset", push_kind::reset, 60'000, {0}, -1},
+      {"config",
+       push_kind::config,
+       45'000,
+       {0, 5'000, 12'000, 21'000, 32'000, 45'000},
+       -1},
+      {"name", push_kind::name, 12'000, {0, 5'000, 12'000}, -1},
+      {"service",
+       push_kind::service,
+       36'000,
+       {0, 6'000, 12'000, 18'000, 24'000, 30'000, 36'000},
+       -1},
+      {"probe", push_kind::probe, 60'000, {0}, 5'000},
+      {"reset", push_kind::reset, 60'000, {0}, -1},
   };
   for (const auto& r : rows) {
     CAPTURE(r.name);
@@ -84,10 +90,11 @@ TEST_CASE("push: refused, config again after 2 s x tries, service after 1 s") {
     CHECK(core.answered(id, false, at(now)).sends.empty());
   };
   for (const auto& [kind, sent] :
-       {std::pair{push_kind::config, std::vector<std::int64_t>{0, 2'000, 6'000}},
+       {std::pair{push_kind::config,
+                  std::vector<std::int64_t>{0, 2'000, 6'000}},
         std::pair{push_kind::service,
-                  std::vector<std::int64_t>{0, 1'000, 2'000, 3'000, 4'000, 5'000,
-                                            6'000}}}) {
+                  std::vector<std::int64_t>{0, 1'000, 2'000, 3'000, 4'000,
+                                            5'000, 6'000}}}) {
     auto core = open_core();
     run seen;
     seen.take(core, core.enqueue("k", kind, at(0)), 0, refuse);
@@ -136,8 +143,8 @@ TEST_CASE("push: a bad answer after the time-out does not delay the next try") {
 TEST_CASE("push: a change during an unanswered push starts the next at once") {
   auto core = open_core();
   const auto first = core.enqueue("k", push_kind::service, at(0)).sends.at(0);
-  const auto second
-    = core.enqueue("k", push_kind::service, at(1'000)).sends.at(0);
+  const auto second =
+      core.enqueue("k", push_kind::service, at(1'000)).sends.at(0);
   CHECK(second.request_id > first.request_id);
   CHECK(core.size() == 1);
   // The older push's answer says nothing about the newer state.
@@ -167,8 +174,12 @@ TEST_CASE("push: held back until open, once per key, in order") {
   core.forget("gone");
   CHECK(core.next_due() == at(100));
   push_core::output out;
-  SUBCASE("time passes") { out = core.tick(at(100)); }
-  SUBCASE("the client's first call") { out = core.open(at(50)); }
+  SUBCASE("time passes") {
+    out = core.tick(at(100));
+  }
+  SUBCASE("the client's first call") {
+    out = core.open(at(50));
+  }
   SUBCASE("the next change finds it open") {
     out = core.enqueue("b", push_kind::service, at(120));
   }
@@ -242,9 +253,8 @@ TEST_CASE("push: under random traffic the client learns each last state") {
       const auto key = "k" + std::to_string(below(5));
       if (below(3) == 0) {
         ++server[key];
-        take(core.enqueue(key, key < "k2" ? push_kind::config
-                                          : push_kind::service,
-                          at(now)));
+        take(core.enqueue(
+            key, key < "k2" ? push_kind::config : push_kind::service, at(now)));
       } else if (below(2) == 0 && !open.empty()) {
         take(core.answered(open.back().first, below(8) != 0, at(now)));
         open.pop_back();

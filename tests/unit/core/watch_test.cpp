@@ -88,20 +88,19 @@ TEST_CASE("hub: agrees with a plain set of triples") {
     const auto token = static_cast<std::uint64_t>(below(3));
     const std::string name(1, static_cast<char>('a' + below(6)));
     switch (below(5)) {
-      case 0:
-        h.unwatch({target, token}, names{name});
-        model.erase({target, token, name});
-        break;
-      case 1:
-        if (below(4) == 0) {
-          h.drop(target);
-          std::erase_if(model,
-                        [&](auto& t) { return std::get<0>(t) == target; });
-        }
-        break;
-      default:
-        REQUIRE(h.watch({target, token}, names{name}));
-        model.emplace(target, token, name);
+    case 0:
+      h.unwatch({target, token}, names{name});
+      model.erase({target, token, name});
+      break;
+    case 1:
+      if (below(4) == 0) {
+        h.drop(target);
+        std::erase_if(model, [&](auto& t) { return std::get<0>(t) == target; });
+      }
+      break;
+    default:
+      REQUIRE(h.watch({target, token}, names{name}));
+      model.emplace(target, token, name);
     }
     REQUIRE(h.size() == model.size());
     std::map<int, std::vector<std::uint64_t>> want;
@@ -119,16 +118,16 @@ TEST_CASE("pattern: exact, *, x*, *x, *x*; a star elsewhere never matches") {
     bool matches;
   };
   for (const auto& r : std::vector<row>{
-         {"abc", "abc", true},     {"abc", "abcd", false},
-         {"", "", true},           {"", "a", false},
-         {"*", "", true},          {"*", "abc", true},
-         {"ab*", "ab", true},      {"ab*", "abc", true},
-         {"ab*", "xab", false},    {"*bc", "abc", true},
-         {"*bc", "bcx", false},    {"*b*", "abc", true},
-         {"*b*", "b", true},       {"*b*", "ac", false},
-         {"**", "abc", true},      {"a*c", "abc", false},
-         {"a*c", "a*c", false},    {"*a*c", "aac", false},
-         {"a**", "a*", false},     {"ABC", "abc", false},
+           {"abc", "abc", true},  {"abc", "abcd", false},
+           {"", "", true},        {"", "a", false},
+           {"*", "", true},       {"*", "abc", true},
+           {"ab*", "ab", true},   {"ab*", "abc", true},
+           {"ab*", "xab", false}, {"*bc", "abc", true},
+           {"*bc", "bcx", false}, {"*b*", "abc", true},
+           {"*b*", "b", true},    {"*b*", "ac", false},
+           {"**", "abc", true},   {"a*c", "abc", false},
+           {"a*c", "a*c", false}, {"*a*c", "aac", false},
+           {"a**", "a*", false},  {"ABC", "abc", false},
        }) {
     CAPTURE(r.pattern);
     CAPTURE(r.text);
