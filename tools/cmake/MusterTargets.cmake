@@ -18,6 +18,13 @@ function(muster_use_pch name kind)
   if(NOT kind OR MUSTER_FUZZ)
     return()
   endif()
+  get_target_property(type ${name} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    # GCC takes a precompiled header only with the very flags it was made with:
+    # -fPIC, as for libraries, and not an executable's -fPIE.
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${name} PRIVATE -fPIC)
+  endif()
   target_precompile_headers(${name} REUSE_FROM muster_pch_${kind})
 endfunction()
 
