@@ -1,0 +1,262 @@
+#include <string>
+#include <vector>
+
+#include "tests/contract/backends.hpp"
+
+/// Every sentence of `raft::state_store` and state_view.hpp.
+namespace muster::test {
+namespace {
+
+const partition_id group{3};
+constexpr auto config = table_id::config;
+constexpr auto gray = table_id::gray;
+
+raft::log_position at(std::uint64_t index, std::uint64_t term = 1) {
+  return {term_id{term}, log_index{index}};
+}
+
+/// "key=value …" of a table from `from` on.
+std::string dump(const state_reader& reader, table_id table,
+                 std::string_view from = {}) {
+  std::string text;
+  reader.scan(table, from, [&](std::string_view key, std::string_view value) {
+    text.append(key).append("=").append(value).append(" ");
+    return true;
+  });
+  return text;
+}
+
+std::string dump(raft::state_store& tables, partition_id of = group) {
+  std::string text;
+  const auto done = tables.export_group(
+    of, [&](table_id table, std::string_view key, std::string_view value) {
+      text += std::to_string(static_cast<int>(table)) + "/";
+      text.append(key).append("=").append(value).append(" ");
+      return true;
+    });
+  REQUIRE(done.has_value());
+  return text;
+}
+
+void put(raft::state_store& tables, std::uint64_t index,
+         const std::vector<std::pair<std::string, std::string>>& rows,
+         partition_id to = group) {
+  const auto batch = tables.begin(to);
+  for (const auto& [key, value] : rows)
+    batch->put(config, key, value);
+  REQUIRE(batch->commit(at(index)).has_value());
+}
+
+} // namespace
+
+TEST_CASE_TEMPLATE("state: a group never written is empty", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  CHECK(b.tables().applied(group).value() == raft::log_position{});
+  CHECK(!b.tables().reader(group)->get(config, "a"));
+  CHECK(dump(*b.tables().reader(group), config) == "");
+  CHECK(dump(b.tables()) == "");
+}
+
+TEST_CASE_TEMPLATE("state: a commit shows all changes and the position", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  const auto batch = b.tables().begin(group);
+  batch->put(config, "a", "1");
+  batch->put(gray, "a", "2");
+  batch->put(config, std::string("\0\xff", 2), "");
+  CHECK(dump(*b.tables().reader(group), config) == "");
+  CHECK(b.tables().applied(group).value() == raft::log_position{});
+  REQUIRE(batch->commit(at(5, 2)).has_value());
+  REQUIRE(b.tables().flush().has_value());
+  for (int round = 0; round < 2; ++round) {
+    // In a scope: a reader may not outlive its store.
+    {
+      const auto reader = b.tables().reader(group);
+      CHECK(reader->get(config, "a") == "1");
+      CHECK(reader->get(gray, "a") == "2");
+      CHECK(reader->get(config, std::string("\0\xff", 2)) == "");
+      CHECK(!reader->get(config, "b"));
+    }
+    CHECK(!b.tables().reader(partition_id{2})->get(config, "a"));
+    CHECK(b.tables().applied(group).value() == at(5, 2));
+    CHECK(b.tables().applied(partition_id{2}).value() == raft::log_position{});
+    b.reopen();
+  }
+}
+
+TEST_CASE_TEMPLATE("state: a batch sees its own writes over the tables", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 1, {{"a", "1"}, {"c", "3"}, {"e", "5"}});
+  const auto batch = b.tables().begin(group);
+  batch->put(config, "b", "2");
+  batch->put(config, "c", "30");
+  batch->put(config, "c", "33");
+  batch->erase(config, "a");
+  batch->put(config, "f", "6");
+  batch->erase(config, "f");
+  batch->put(gray, "z", "other table");
+  CHECK(batch->get(config, "b") == "2");
+  CHECK(batch->get(config, "c") == "33");
+  CHECK(batch->get(config, "e") == "5");
+  CHECK(!batch->get(config, "a"));
+  CHECK(!batch->get(config, "f"));
+  CHECK(dump(*batch, config) == "b=2 c=33 e=5 ");
+  CHECK(dump(*batch, config, "c") == "c=33 e=5 ");
+  CHECK(dump(*batch, config, "cc") == "e=5 ");
+  CHECK(dump(*b.tables().reader(group), config) == "a=1 c=3 e=5 ");
+  REQUIRE(batch->commit(at(2)).has_value());
+  CHECK(dump(*b.tables().reader(group), config) == "b=2 c=33 e=5 ");
+  // A committed batch starts over.
+  batch->put(config, "d", "4");
+  CHECK(dump(*batch, config) == "b=2 c=33 d=4 e=5 ");
+  REQUIRE(batch->commit(at(3)).has_value());
+  CHECK(b.tables().applied(group).value() == at(3));
+}
+
+TEST_CASE_TEMPLATE("state: a batch dropped leaves no trace", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 1, {{"a", "1"}});
+  b.tables().begin(group)->put(config, "a", "2");
+  CHECK(b.tables().reader(group)->get(config, "a") == "1");
+  CHECK(b.tables().applied(group).value() == at(1));
+}
+
+TEST_CASE_TEMPLATE("state: a scan may write to the batch it walks", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 1, {{"a", "1"}, {"b", "2"}, {"c", "3"}});
+  const auto batch = b.tables().begin(group);
+  batch->put(config, "d", "4");
+  std::string seen;
+  batch->scan(config, "", [&](std::string_view key, std::string_view) {
+    batch->erase(config, key);
+    batch->put(gray, std::string(key) + std::string(1000, 'x'), "moved");
+    seen += key;
+    return true;
+  });
+  CHECK(seen == "abcd");
+  CHECK(dump(*batch, config) == "");
+}
+
+TEST_CASE_TEMPLATE("state: a reader keeps its moment", B, FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 1, {{"a", "1"}});
+  const auto before = b.tables().reader(group);
+  put(b.tables(), 2, {{"a", "2"}, {"b", "2"}});
+  CHECK(before->get(config, "a") == "1");
+  CHECK(dump(*before, config) == "a=1 ");
+  CHECK(dump(*b.tables().reader(group), config) == "a=2 b=2 ");
+}
+
+TEST_CASE_TEMPLATE("state: scans are in unsigned byte order within the table",
+                   B, FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 1,
+      {{"\x7f", "3"}, {"\x80", "4"}, {"\xff\xff\xff", "5"}, {"", "1"},
+       {"a", "2"}});
+  put(b.tables(), 1, {{"x", "other group"}}, partition_id{4});
+  const auto batch = b.tables().begin(group);
+  batch->put(table_id::dedupe, "k", "v");
+  batch->put(gray, "g", "v");
+  REQUIRE(batch->commit(at(2)).has_value());
+  const auto reader = b.tables().reader(group);
+  std::string order;
+  reader->scan(config, "", [&](std::string_view, std::string_view value) {
+    order += value;
+    return true;
+  });
+  CHECK(order == "12345");
+  std::string first_two;
+  reader->scan(config, "a", [&](std::string_view, std::string_view value) {
+    first_two += value;
+    return first_two.size() < 2;
+  });
+  CHECK(first_two == "23");
+  CHECK(dump(*reader, gray, "h") == "");
+}
+
+TEST_CASE_TEMPLATE("state: scan_prefix gives the keys that begin with it", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 1, {{"a", ""}, {"ab", ""}, {"abc", ""}, {"b", ""}});
+  std::string seen;
+  scan_prefix(*b.tables().reader(group), config, "ab",
+              [&](std::string_view key, std::string_view) {
+                seen.append(key).append(" ");
+                return true;
+              });
+  CHECK(seen == "ab abc ");
+}
+
+TEST_CASE_TEMPLATE("state: an export is ordered, complete and of one moment", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 1, {{"b", "2"}, {"a", "1"}});
+  put(b.tables(), 1, {{"x", "other"}}, partition_id{2});
+  put(b.tables(), 1, {{"x", "other"}}, partition_id{4});
+  const auto batch = b.tables().begin(group);
+  batch->put(gray, "0", "3");
+  REQUIRE(batch->commit(at(2)).has_value());
+  CHECK(dump(b.tables()) == "1/a=1 1/b=2 2/0=3 ");
+  std::string seen;
+  const auto done = b.tables().export_group(
+    group, [&](table_id, std::string_view key, std::string_view) {
+      put(b.tables(), 3, {{"b", "changed"}, {"zz", "new"}});
+      seen += key;
+      return seen.size() < 2;
+    });
+  CHECK(done.has_value());
+  CHECK(seen == "ab");
+}
+
+TEST_CASE_TEMPLATE("state: an import replaces all rows and the position", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 9, {{"a", "old"}, {"z", "old"}});
+  put(b.tables(), 9, {{"a", "other"}}, partition_id{4});
+  {
+    const auto importer = b.tables().import_group(group);
+    REQUIRE(importer->add(config, "a", "new").has_value());
+    REQUIRE(importer->add(config, "b", "new").has_value());
+    REQUIRE(importer->add(gray, "a", "new").has_value());
+    CHECK(dump(b.tables()) == "1/a=old 1/z=old ");
+    REQUIRE(importer->finish({at(20, 3), {}}).has_value());
+  }
+  for (int round = 0; round < 2; ++round) {
+    CHECK(dump(b.tables()) == "1/a=new 1/b=new 2/a=new ");
+    CHECK(b.tables().applied(group).value() == at(20, 3));
+    CHECK(dump(b.tables(), partition_id{4}) == "1/a=other ");
+    CHECK(b.tables().applied(partition_id{4}).value() == at(9));
+    b.reopen();
+  }
+  put(b.tables(), 21, {{"b", "newer"}});
+  CHECK(dump(b.tables()) == "1/a=new 1/b=newer 2/a=new ");
+}
+
+TEST_CASE_TEMPLATE("state: an import without rows empties the group", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 9, {{"a", "old"}});
+  REQUIRE(b.tables().import_group(group)->finish({at(20), {}}).has_value());
+  CHECK(dump(b.tables()) == "");
+  CHECK(b.tables().applied(group).value() == at(20));
+}
+
+TEST_CASE_TEMPLATE("state: an import that is not finished changes nothing", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 9, {{"a", "old"}});
+  REQUIRE(b.tables().import_group(group)->add(config, "a", "new").has_value());
+  const auto interrupted = b.tables().import_group(group);
+  REQUIRE(interrupted->add(config, "b", "new").has_value());
+  const auto again = interrupted->add(config, "a", "new");
+  REQUIRE_MESSAGE(!again.has_value(), "rows come in key order");
+  CHECK(again.error().code == errc::invalid_argument);
+  CHECK(dump(b.tables()) == "1/a=old ");
+  CHECK(b.tables().applied(group).value() == at(9));
+}
+
+} // namespace muster::test
