@@ -189,6 +189,27 @@ def tests_assert(tree):
                 yield f"{name}:{line}: a test without a check"
 
 
+def settings_are_obeyed(tree):
+    """A row of the table says "obeyed" if and only if the wiring reads its member."""
+    table = "actors/node/settings/table.cpp"
+    if table not in tree.files:
+        return
+    readers = [name for name in tree.of(".cpp", under="actors/node/")
+               if not name.startswith("actors/node/settings/")]
+    wiring = "".join(strip(tree.text(name))
+                     for name in [*readers, "actors/node/settings/settings.hpp"])
+    wiring += strip(tree.text("actors/node/settings/logging.cpp")).replace("options.", "log.")
+    row = re.compile(r"(not_yet\()?\w+<&s::(\w+), &s::\w+::(\w+)>")
+    for match in row.finditer(strip(tree.text(table))):
+        later, group, member = match.groups()
+        read = re.search(rf"\b{group}\.{member}\b", wiring)
+        if bool(read) == bool(later):
+            line = tree.text(table).count("\n", 0, match.start()) + 1
+            yield (f"{table}:{line}: {group}.{member} is "
+                   + ("read, but its row says not_yet" if later else
+                      "read by nothing in actors/node; say not_yet"))
+
+
 def markers(tree):
     for name in tree.own_text_files():
         for line, what in lines_with(tree.text(name), MARKERS):
@@ -268,7 +289,7 @@ def missing_readmes(tree):
 
 RULES = [include_directions, file_sizes, function_sizes, banned_calls, pure_core,
          sleeping_tests, tests_assert, markers, machine_paths, pragma_once, clean_lines,
-         shell_syntax, self_check]
+         settings_are_obeyed, shell_syntax, self_check]
 
 
 def main():

@@ -61,10 +61,12 @@ struct settings {
     milliseconds permit_keep_alive_time{300000};
     /// Streams of clients. Batata's 10,000; Muster's own default is 50,000.
     std::uint32_t connections_max = 50000;
-    /// A stream whose client reads nothing for this long is cut off.
-    milliseconds push_timeout{5000};
-    /// Pushes that wait for a slow client, per stream.
-    std::uint32_t push_queue_max = 128;
+    /// A stream whose client reads nothing for this long is cut off. Batata's
+    /// 5 s, tried five times; Muster's own default is 30 s.
+    milliseconds push_timeout{30000};
+    /// Pushes that wait for a slow client, per stream. Batata's 128; Muster's
+    /// own default is 1024, for clients that subscribe to much at once.
+    std::uint32_t push_queue_max = 1024;
     /// A connection from which nothing came for this long is probed.
     milliseconds connection_stale{60000};
   } grpc;
@@ -101,8 +103,9 @@ struct settings {
     std::uint64_t config_cache_bytes = 134217728;
     std::uint64_t block_cache_bytes = 33554432;
     std::uint64_t write_buffer_bytes = 16777216;
-    /// Log entries of a partition after which its log is compacted.
-    std::uint64_t snapshot_threshold = 10000;
+    /// Log entries of a partition after which its log is compacted. Batata's
+    /// 10,000; Muster's own default is 50,000.
+    std::uint64_t snapshot_threshold = 50000;
   } storage;
 
   struct log_group {
@@ -117,8 +120,10 @@ struct settings {
 
   struct auth_group {
     bool enabled = false;
-    bool admin_enabled = true;
-    bool console_enabled = true;
+    /// Nacos' defaults of these two are true. There are no accounts yet, and a
+    /// switch that is on refuses everybody: false until there are.
+    bool admin_enabled = false;
+    bool console_enabled = false;
     std::string system_type = "nacos";
     std::string identity_key;
     secret identity_value;

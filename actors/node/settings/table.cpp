@@ -187,8 +187,9 @@ constexpr std::array rows{
     "server.http.max-head-size|server.max-http-header-size"
     "|server.max-http-request-header-size",
     1024, mib),
-  size<&s::http, &s::http_group::body_bytes_max>(
-    "server.http.max-payload-size", 1024, 1024 * mib),
+  not_yet(size<&s::http, &s::http_group::body_bytes_max>(
+      "server.http.max-payload-size", 1024, 1024 * mib),
+          "33554432"),
   number<&s::http, &s::http_group::connections_max>(
     "server.http.max-connections|server.tomcat.max-connections", 1, many),
 
@@ -200,55 +201,70 @@ constexpr std::array rows{
     "remote.server.grpc.sdk.max-inbound-message-size"
     "|remote.server.grpc.maxinbound.message.size",
     1024, 1024 * mib),
-  number<&s::grpc, &s::grpc_group::keep_alive_time>(
-    "remote.server.grpc.sdk.keep-alive-time", 1000, day_ms),
-  number<&s::grpc, &s::grpc_group::keep_alive_timeout>(
-    "remote.server.grpc.sdk.keep-alive-timeout", 100, day_ms),
-  number<&s::grpc, &s::grpc_group::permit_keep_alive_time>(
-    "remote.server.grpc.sdk.permit-keep-alive-time", 100, day_ms),
+  not_yet(number<&s::grpc, &s::grpc_group::keep_alive_time>(
+      "remote.server.grpc.sdk.keep-alive-time", 1000, day_ms),
+          "7200000"),
+  not_yet(number<&s::grpc, &s::grpc_group::keep_alive_timeout>(
+      "remote.server.grpc.sdk.keep-alive-timeout", 100, day_ms),
+          "20000"),
+  not_yet(number<&s::grpc, &s::grpc_group::permit_keep_alive_time>(
+      "remote.server.grpc.sdk.permit-keep-alive-time", 100, day_ms),
+          "300000"),
   number<&s::grpc, &s::grpc_group::connections_max>(
     "server.grpc.max-connections|plugin.control.max-connections", 1, many),
   number<&s::grpc, &s::grpc_group::push_timeout>(
     "server.grpc.push-message-timeout", 10, day_ms),
   number<&s::grpc, &s::grpc_group::push_queue_max>(
     "server.grpc.bistream-channel-capacity", 1, many),
-  number<&s::grpc, &s::grpc_group::connection_stale>(
-    "server.grpc.connection-stale-ms", 100, day_ms),
+  not_yet(number<&s::grpc, &s::grpc_group::connection_stale>(
+      "server.grpc.connection-stale-ms", 100, day_ms),
+          "60000"),
 
   // -- naming ---------------------------------------------------------------
   flag<&s::naming, &s::naming_group::expire_instances>("naming.expireInstance"),
   number<&s::naming, &s::naming_group::push_delay>(
     "naming.push.pushTaskDelay", 0, 60000),
-  flag<&s::naming, &s::naming_group::empty_service_auto_clean>(
-    "naming.empty-service.auto-clean"),
+  not_yet(flag<&s::naming, &s::naming_group::empty_service_auto_clean>(
+      "naming.empty-service.auto-clean"),
+          "true"),
   number<&s::naming, &s::naming_group::empty_service_expire>(
     "naming.clean.empty-service.expired-time", 0, day_ms),
-  number<&s::naming, &s::naming_group::clean_interval>(
-    "naming.clean.empty-service.interval"
-    "|naming.empty-service.clean.period-time-ms",
-    10, day_ms),
-  number<&s::naming, &s::naming_group::client_expire>(
-    "naming.client.expired.time", 100, day_ms),
-  number<&s::naming, &s::naming_group::metadata_chars_max>(
-    "naming.service.metadata.length", 0, 1024 * 1024),
-  number<&s::naming, &s::naming_group::fuzzy_patterns_max>(
-    "naming.fuzzy.watch.max.pattern.count", 0, many),
-  number<&s::naming, &s::naming_group::fuzzy_matches_max>(
-    "naming.fuzzy.watch.max.pattern.match.service.count", 0, many),
+  not_yet(number<&s::naming, &s::naming_group::clean_interval>(
+      "naming.clean.empty-service.interval"
+      "|naming.empty-service.clean.period-time-ms",
+      10, day_ms),
+          "60000"),
+  not_yet(number<&s::naming, &s::naming_group::client_expire>(
+      "naming.client.expired.time", 100, day_ms),
+          "180000"),
+  not_yet(number<&s::naming, &s::naming_group::metadata_chars_max>(
+      "naming.service.metadata.length", 0, 1024 * 1024),
+          "1024"),
+  not_yet(number<&s::naming, &s::naming_group::fuzzy_patterns_max>(
+      "naming.fuzzy.watch.max.pattern.count", 0, many),
+          "20"),
+  not_yet(number<&s::naming, &s::naming_group::fuzzy_matches_max>(
+      "naming.fuzzy.watch.max.pattern.match.service.count", 0, many),
+          "500"),
 
   // -- config ---------------------------------------------------------------
-  size<&s::config, &s::config_group::content_bytes_max>(
-    "config.maxContent|maxContent", 1, 1024 * mib),
+  not_yet(size<&s::config, &s::config_group::content_bytes_max>(
+      "config.maxContent|maxContent", 1, 1024 * mib),
+          "10485760"),
   number<&s::config, &s::config_group::retention_days>(
     "config.retention.days", 1, 36500),
-  number<&s::config, &s::config_group::gray_versions_max>(
-    "config.gray.version.max.count", 0, 1000),
-  number<&s::config, &s::config_group::push_retries_max>(
-    "config.push.maxRetryTime", 0, 10000),
-  number<&s::config, &s::config_group::fuzzy_patterns_max>(
-    "config.fuzzy.watch.max.pattern.count", 0, many),
-  number<&s::config, &s::config_group::fuzzy_matches_max>(
-    "config.fuzzy.watch.max.pattern.match.config.count", 0, many),
+  not_yet(number<&s::config, &s::config_group::gray_versions_max>(
+      "config.gray.version.max.count", 0, 1000),
+          "10"),
+  not_yet(number<&s::config, &s::config_group::push_retries_max>(
+      "config.push.maxRetryTime", 0, 10000),
+          "50"),
+  not_yet(number<&s::config, &s::config_group::fuzzy_patterns_max>(
+      "config.fuzzy.watch.max.pattern.count", 0, many),
+          "20"),
+  not_yet(number<&s::config, &s::config_group::fuzzy_matches_max>(
+      "config.fuzzy.watch.max.pattern.match.config.count", 0, many),
+          "500"),
 
   // -- storage --------------------------------------------------------------
   text<&s::storage, &s::storage_group::data_dir>(
@@ -273,14 +289,13 @@ constexpr std::array rows{
   choice<&s::log, &s::log_group::format>(
     "log.format", "plain|json|text=plain"),
   text<&s::log, &s::log_group::file>("log.file"),
-  flag<&s::metrics, &s::metrics_group::enabled>("prometheus.metrics.enabled"),
+  not_yet(flag<&s::metrics, &s::metrics_group::enabled>("prometheus.metrics.enabled"),
+          "true"),
 
   // -- auth -------------------------------------------------------------------
   flag<&s::auth, &s::auth_group::enabled>("core.auth.enabled"),
-  not_yet(flag<&s::auth, &s::auth_group::admin_enabled>(
-    "core.auth.admin.enabled")),
-  not_yet(flag<&s::auth, &s::auth_group::console_enabled>(
-    "core.auth.console.enabled")),
+  flag<&s::auth, &s::auth_group::admin_enabled>("core.auth.admin.enabled"),
+  flag<&s::auth, &s::auth_group::console_enabled>("core.auth.console.enabled"),
   not_yet(choice<&s::auth, &s::auth_group::system_type>(
             "core.auth.system.type",
             "nacos|ldap|oidc|default=nacos|oauth=oidc"),
@@ -307,9 +322,11 @@ constexpr std::array rows{
     "core.api.compatibility.admin.enabled"),
   flag<&s::compatibility, &s::compatibility_group::console>(
     "core.api.compatibility.console.enabled"),
-  flag<&s::check, &s::check_group::parameters>("core.param.check.enabled"),
-  flag<&s::check, &s::check_group::namespaces>(
-    "core.namespace.validation.enabled"),
+  not_yet(flag<&s::check, &s::check_group::parameters>("core.param.check.enabled"),
+          "true"),
+  not_yet(flag<&s::check, &s::check_group::namespaces>(
+      "core.namespace.validation.enabled"),
+          "false"),
 
   // -- known, but of a later version ------------------------------------------
   later("functionMode", "all"),

@@ -81,7 +81,7 @@ TEST_CASE("values of every type reach their member") {
   CHECK(loaded->warnings.empty());
   CHECK(values.server.context_path == "/x");
   CHECK(values.grpc.inbound_bytes_max == 20971520);
-  CHECK(values.naming.push_delay == std::chrono::milliseconds(500));
+  CHECK(values.naming.push_delay == settings::milliseconds(500));
   CHECK(!values.naming.expire_instances);
   CHECK(values.storage.block_cache_bytes == 7340032);
   CHECK(values.log.level == "warn");
