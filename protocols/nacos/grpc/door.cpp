@@ -1,0 +1,111 @@
+#include "protocols/nacos/grpc/door.hpp"
+
+#include <utility>
+
+#include "protocols/common/ask.hpp"
+#include "protocols/nacos/grpc/bi_stream.hpp"
+#include "protocols/nacos/grpc/unary.hpp"
+
+namespace muster::nacos::remote {
+
+namespace {
+
+/// Escapes make a message longer than what it stands for; beyond this gRPC
+/// refuses it unread.
+constexpr std::size_t escape_room = 3;
+constexpr std::size_t envelope_bytes = 64U << 10U;
+
+rpc::server_settings shell_settings(const door_settings& s) {
+  rpc::server_settings out;
+  out.address = s.address;
+  out.port = s.port;
+  out.message_bytes_max = s.message_bytes_max * escape_room + envelope_bytes;
+  out.memory_bytes_max = s.memory_bytes_max;
+  out.calls_max = s.calls_max;
+  out.streams = s.streams;
+  return out;
+}
+
+} // namespace
+
+struct door::impl {
+  impl(api::node& n, common::io_pool& pool, const door_settings& s)
+    : clients(std::make_shared<registry>()), streams{n, *clients, limits},
+      metrics(std::make_shared<call_metrics>(
+        [all = clients] { return all->size(); })),
+      unary{streams,           pool,   *metrics, s.message_bytes_max,
+            s.request_timeout, s.auth} {
+    // nop
+  }
+
+  rpc::method_table methods() {
+    return {{"/Request/request",
+             rpc::unary_handler([this](rpc::unary_call& call) {
+               serve_unary(unary, call);
+             })},
+            {"/BiRequestStream/requestBiStream",
+             rpc::stream_handler([this](std::shared_ptr<rpc::stream> stream) {
+               return std::make_shared<bi_stream>(streams, std::move(stream));
+             })}};
+  }
+
+  const std::shared_ptr<registry> clients; ///< shared with a scrape
+  fuzzy_limits limits;
+  const stream_parts streams;
+  const std::shared_ptr<call_metrics> metrics;
+  const unary_parts unary;
+  std::unique_ptr<rpc::server> server; ///< last: stops before the others go
+};
+
+result<std::unique_ptr<door>>
+door::open(api::node& node, common::io_pool& pool, door_settings settings) {
+  auto state = std::make_unique<impl>(node, pool, settings);
+  auto server = rpc::server::start(shell_settings(settings), state->methods());
+  if (!server)
+    return std::unexpected(std::move(server.error()));
+  state->server = std::move(*server);
+  return std::unique_ptr<door>(new door(std::move(state)));
+}
+
+door::door(std::unique_ptr<impl> state) : impl_(std::move(state)) {
+  // nop
+}
+
+door::~door() {
+  stop(milliseconds(0));
+}
+
+std::uint16_t door::port() const noexcept {
+  return impl_->server->port();
+}
+
+std::size_t door::clients() const {
+  return impl_->clients->size();
+}
+
+std::shared_ptr<prometheus::Collectable> door::metrics() const {
+  return impl_->metrics;
+}
+
+bool door::reset(std::string_view connection_id, std::string_view target) {
+  const auto one = impl_->clients->find_id(connection_id);
+  if (one)
+    common::tell(one->actor(), api::client_reset{std::string{target}});
+  return one != nullptr;
+}
+
+std::size_t door::shed(std::size_t keep, std::string_view target) {
+  const auto all = impl_->clients->all();
+  const auto surplus = all.size() > keep ? all.size() - keep : 0;
+  for (std::size_t i = 0; i < surplus; ++i)
+    common::tell(all[i]->actor(), api::client_reset{std::string{target}});
+  return surplus;
+}
+
+void door::stop(milliseconds grace) {
+  for (const auto& one : impl_->clients->all())
+    one->close("the server is stopping");
+  impl_->server->stop(grace);
+}
+
+} // namespace muster::nacos::remote

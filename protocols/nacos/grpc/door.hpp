@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <prometheus/collectable.h>
+
+#include "actors/api/node.hpp"
+#include "protocols/common/auth_gate.hpp"
+#include "protocols/common/io_pool.hpp"
+#include "protocols/grpc/server.hpp"
+
+namespace muster::nacos::remote {
+
+struct door_settings {
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 9848; ///< 0 = any free one
+  /// Bound of a request, JSON escapes counted as what they stand for: a content
+  /// of that size arrives however much of it had to be escaped (nacos-grpc 1.3).
+  std::size_t message_bytes_max = 10U << 20U;
+  std::size_t memory_bytes_max = 1U << 30U; ///< all buffers of all connections
+  std::size_t calls_max = 50'000;
+  rpc::stream_limits streams;
+  milliseconds request_timeout{5'000};
+  common::auth_switches auth;
+};
+
+/// Nacos' gRPC port for SDKs. Requests are decoded on gRPC's threads; what is in
+/// memory is answered there, everything else by a coroutine on the io pool.
+///
+/// Owned by the node's wiring; the node and the pool must outlive it. All
+/// members are for any thread but gRPC's own.
+class door {
+public:
+  /// Binds and serves. `unavailable` if the port cannot be bound.
+  static result<std::unique_ptr<door>>
+  open(api::node& node, common::io_pool& pool, door_settings settings);
+  /// Stops at once if `stop` was not called.
+  ~door();
+  door(const door&) = delete;
+
+  std::uint16_t port() const noexcept;
+  /// Registered clients.
+  std::size_t clients() const;
+  /// What this door counts, for the metrics registry. Dies with the door.
+  std::shared_ptr<prometheus::Collectable> metrics() const;
+
+  /// Asks one client to move to `target` (`ip:port`; empty = where it likes).
+  /// False if there is no such client. Those that stay are not cut off.
+  bool reset(std::string_view connection_id, std::string_view target);
+  /// Asks so many clients to move that `keep` stay; gives back how many.
+  std::size_t shed(std::size_t keep, std::string_view target);
+
+  /// Ends all streams, finishes what was accepted within `grace`, then cancels
+  /// the rest. Idempotent. Before the io pool is stopped.
+  void stop(milliseconds grace);
+
+private:
+  struct impl;
+  explicit door(std::unique_ptr<impl> state);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace muster::nacos::remote

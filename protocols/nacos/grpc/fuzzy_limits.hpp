@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "actors/api/messages.hpp"
+
+namespace muster::nacos::remote {
+
+/// How many distinct patterns this server holds, all clients together, per kind.
+/// Any thread. Source: nacos-grpc 6.9, 7.8.
+class fuzzy_limits {
+public:
+  static constexpr std::size_t patterns_max = 20;
+  /// A pattern that matches so many names is watched, but the client is told.
+  static constexpr std::size_t matches_max = 500;
+
+  /// `client` holds the pattern from now on. False above the limit: it does not.
+  bool hold(const void* client, api::name_kind kind, std::string pattern) {
+    const std::lock_guard lock(mutex_);
+    auto& patterns = patterns_[kind];
+    const auto it = patterns.find(pattern);
+    if (it == patterns.end() && patterns.size() >= patterns_max)
+      return false;
+    patterns[std::move(pattern)].insert(client);
+    return true;
+  }
+  void release(const void* client, api::name_kind kind,
+               const std::string& pattern) {
+    const std::lock_guard lock(mutex_);
+    auto& patterns = patterns_[kind];
+    const auto it = patterns.find(pattern);
+    if (it != patterns.end() && it->second.erase(client) > 0
+        && it->second.empty())
+      patterns.erase(it);
+  }
+  /// The client has gone.
+  void release_all(const void* client) {
+    const std::lock_guard lock(mutex_);
+    for (auto& [kind, patterns] : patterns_)
+      for (auto it = patterns.begin(); it != patterns.end();) {
+        it->second.erase(client);
+        it = it->second.empty() ? patterns.erase(it) : std::next(it);
+      }
+  }
+
+private:
+  std::mutex mutex_;
+  std::map<api::name_kind, std::map<std::string, std::set<const void*>>>
+    patterns_;
+};
+
+} // namespace muster::nacos::remote
