@@ -6,7 +6,6 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
-from support import golang
 from support.server import ROOT
 
 SOURCES = ROOT / "tests/bench/loadgen"
@@ -16,7 +15,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 def build():
     PROGRAM.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([golang.program(), "build", "-o", PROGRAM, "."], cwd=SOURCES, check=True)
+    subprocess.run(["go", "build", "-o", PROGRAM, "."], cwd=SOURCES, check=True)
 
 
 def _command(peer, work, members):

@@ -1,4 +1,4 @@
-"""tools/bench: Muster beside nginx, r-nacos and etcd, alternating in one run."""
+"""Muster beside nginx, r-nacos and etcd, alternating in one run."""
 
 import argparse
 import datetime

@@ -137,6 +137,9 @@ func fanout(o options) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	for _, conn := range conns {
+		conn.listen()
+	}
 	t, missing := &tally{}, 0
 	for round := 0; round <= fanoutRounds; round++ {
 		content := fmt.Sprintf("round-%d-%d", round, start.UnixNano())

@@ -34,7 +34,7 @@ func instanceOf(key int) (service, ip string) {
 // httpWork is what a worker sends and what a good answer begins with.
 type httpWork struct {
 	requests [][]byte
-	markAt   []int // where to put the changing number; 0 = nowhere
+	markAt   []int // where to put the changing number; -1 = nowhere
 	want     []byte
 }
 
@@ -42,9 +42,8 @@ func prepare(keys int, want string, make1 func(key int) []byte) *httpWork {
 	work := &httpWork{want: []byte(want)}
 	for key := 0; key < keys; key++ {
 		request := make1(key)
-		at := bytes.Index(request, []byte(mark))
 		work.requests = append(work.requests, request)
-		work.markAt = append(work.markAt, max(at, 0))
+		work.markAt = append(work.markAt, bytes.Index(request, []byte(mark)))
 	}
 	return work
 }

@@ -61,6 +61,9 @@ func idleStreams(o options) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	for _, conn := range conns {
+		conn.listen()
+	}
 	untilTold(len(conns))
 	return result{Work: o.work, Conns: o.conns, Seconds: time.Since(start).Seconds(),
 		Done: pushes.Load()}, nil
@@ -80,6 +83,9 @@ func holdInstances(o options) (result, error) {
 				return result{}, err
 			}
 		}
+	}
+	for _, conn := range conns {
+		conn.listen()
 	}
 	untilTold(instancesPerService * services)
 	return result{Work: o.work, Done: instancesPerService * services}, nil

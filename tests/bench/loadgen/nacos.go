@@ -2,29 +2,19 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
+	"sync"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 )
 
-const grpcTimeout = 10 * time.Second
-
-// rawCodec hands bytes through: the envelope is written and read by hand.
-type rawCodec struct{}
-
-func (rawCodec) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil }
-func (rawCodec) Unmarshal(data []byte, v any) error {
-	*v.(*[]byte) = append((*v.(*[]byte))[:0], data...)
-	return nil
-}
-func (rawCodec) Name() string { return "proto" }
+const (
+	grpcTimeout = 10 * time.Second
+	pathUnary   = "/Request/request"
+	pathStream  = "/BiRequestStream/requestBiStream"
+)
 
 func field(to []byte, number byte, value []byte) []byte {
 	to = append(to, number<<3|2)
@@ -64,49 +54,47 @@ func kindAndBody(message []byte) (kind, body []byte) {
 
 var successCode = []byte(`"resultCode":200`)
 
-// nacosConn is one client: a transport of its own with its stream.
+// nacosConn is one client: a connection of its own with its stream. Either the
+// caller of `request` reads (nobody else is woken: least work), or, after `listen`,
+// a goroutine that also hears pushes while nobody calls.
 type nacosConn struct {
-	conn   *grpc.ClientConn
-	stream grpc.ClientStream
-	cancel context.CancelFunc
-	answer []byte
+	h2      *h2
+	stream  uint32
+	pushes  []byte // of the stream, from the last incomplete message on
+	answer  []byte // of the call under way
+	onPush  func(kind []byte)
+	listens bool
+	call    sync.Mutex
+	called  uint32
+	done    chan error
 }
 
-// connect does what an SDK does at its start. onPush is told the kind of each
-// push that is to be acknowledged, from the connection's own goroutine.
+// connect does what an SDK does at its start. onPush is told the kind of each push
+// that is acknowledged.
 func connect(address, module string, onPush func(kind []byte)) (*nacosConn, error) {
-	conn, err := grpc.NewClient("passthrough:///"+address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(_ context.Context, to string) (net.Conn, error) { return dialTCP(to) }),
-		grpc.WithReadBufferSize(4096), grpc.WithWriteBufferSize(4096),
-		grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
+	h, err := dialH2(address)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	c := &nacosConn{conn: conn, cancel: cancel}
-	if err = c.open(ctx, module, onPush); err != nil {
+	c := &nacosConn{h2: h, onPush: onPush, done: make(chan error, 1)}
+	h.conn.SetDeadline(time.Now().Add(3 * grpcTimeout))
+	if err = c.open(module); err != nil {
 		c.close()
 		return nil, err
 	}
+	h.conn.SetDeadline(time.Time{})
 	return c, nil
 }
 
-func (c *nacosConn) open(ctx context.Context, module string, onPush func([]byte)) (err error) {
+func (c *nacosConn) open(module string) (err error) {
 	if err = c.request(payload("ServerCheckRequest", "{}")); err != nil {
-		return err
-	}
-	c.stream, err = c.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
-		"/BiRequestStream/requestBiStream")
-	if err != nil {
 		return err
 	}
 	setup := payload("ConnectionSetupRequest", fmt.Sprintf(`{"clientVersion":"Nacos-Java-Client:v3.1.0",`+
 		`"tenant":"","labels":{"source":"sdk","module":"%s"},"abilityTable":{}}`, module))
-	if err = c.stream.SendMsg(&setup); err != nil {
+	if c.stream, err = c.h2.send(pathStream, setup, false); err != nil {
 		return err
 	}
-	go c.receive(onPush)
 	// Set-up has no answer of its own: the connection is registered once a health
 	// check is accepted.
 	check := payload("HealthCheckRequest", "{}")
@@ -117,25 +105,116 @@ func (c *nacosConn) open(ctx context.Context, module string, onPush func([]byte)
 	}
 }
 
-func (c *nacosConn) receive(onPush func([]byte)) {
-	for {
-		var message []byte
-		if c.stream.RecvMsg(&message) != nil {
-			return
-		}
-		kind, body := kindAndBody(message)
-		if string(kind) == "SetupAckRequest" {
-			continue
-		}
-		if onPush != nil {
-			onPush(kind)
-		}
-		ack := payload(strings.TrimSuffix(string(kind), "Request")+"Response",
-			`{"resultCode":200,"errorCode":0,"success":true,"requestId":"`+requestID(body)+`"}`)
-		if c.stream.SendMsg(&ack) != nil {
-			return
+// request is one unary call; only resultCode 200 is no error.
+func (c *nacosConn) request(message []byte) (err error) {
+	for err = c.start(message); err == errNoCredit && !c.listens; err = c.start(message) {
+		if _, err = c.readOne(); err != nil {
+			return err
 		}
 	}
+	if err == nil {
+		err = c.await()
+	}
+	if err != nil {
+		return err
+	}
+	if len(c.answer) < grpcHeadSize {
+		return errTrailersOnly
+	}
+	if _, body := kindAndBody(c.answer[grpcHeadSize:]); !bytes.Contains(body, successCode) {
+		return errors.New(string(body))
+	}
+	return nil
+}
+
+func (c *nacosConn) start(message []byte) (err error) {
+	c.call.Lock()
+	defer c.call.Unlock()
+	c.answer = c.answer[:0]
+	c.called, err = c.h2.send(pathUnary, message, true)
+	return err
+}
+
+func (c *nacosConn) await() (err error) {
+	if c.listens {
+		select {
+		case err = <-c.done:
+		case <-time.After(grpcTimeout):
+			err = errors.New("no answer in time")
+		}
+		return err
+	}
+	for ended := false; !ended && err == nil; {
+		ended, err = c.readOne()
+	}
+	return err
+}
+
+// listen lets a goroutine read from now on.
+func (c *nacosConn) listen() {
+	c.listens = true
+	go func() {
+		for {
+			ended, err := c.readOne()
+			if err != nil || ended {
+				select {
+				case c.done <- err:
+				default: // nobody waits
+				}
+			}
+			if err != nil {
+				c.close()
+				return
+			}
+		}
+	}()
+}
+
+// readOne reads one frame; ended: the answer of the call under way is complete.
+func (c *nacosConn) readOne() (ended bool, err error) {
+	f, err := c.h2.read()
+	if err != nil {
+		return false, err
+	}
+	c.call.Lock()
+	called := c.called
+	c.call.Unlock()
+	switch {
+	case f.stream == c.stream && f.kind == frameData:
+		c.pushes = append(c.pushes, f.body...)
+		return false, c.handlePushes()
+	case f.stream == c.stream && (f.kind == frameReset || f.flags&flagEndStream != 0):
+		return false, errors.New("the server ended the stream")
+	case f.stream != called:
+		return false, nil
+	case f.kind == frameReset:
+		return false, fmt.Errorf("the call was reset: %x", f.body)
+	case f.kind == frameData:
+		c.answer = append(c.answer, f.body...)
+	}
+	return f.flags&flagEndStream != 0, nil
+}
+
+func (c *nacosConn) handlePushes() error {
+	for len(c.pushes) >= grpcHeadSize {
+		size := grpcHeadSize + int(binary.BigEndian.Uint32(c.pushes[1:]))
+		if len(c.pushes) < size {
+			return nil
+		}
+		kind, body := kindAndBody(c.pushes[grpcHeadSize:size])
+		if string(kind) != "SetupAckRequest" {
+			if c.onPush != nil {
+				c.onPush(kind)
+			}
+			ack := payload(strings.TrimSuffix(string(kind), "Request")+"Response",
+				`{"resultCode":200,"errorCode":0,"success":true,"requestId":"`+requestID(body)+`"}`)
+			if err := c.h2.more(c.stream, ack); err != nil {
+				return err
+			}
+		}
+		c.pushes = append(c.pushes[:0], c.pushes[size:]...)
+	}
+	return nil
 }
 
 func requestID(body []byte) string {
@@ -144,20 +223,4 @@ func requestID(body []byte) string {
 	return string(id)
 }
 
-// request is one unary call; only resultCode 200 is no error.
-func (c *nacosConn) request(message []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), grpcTimeout)
-	defer cancel()
-	if err := c.conn.Invoke(ctx, "/Request/request", &message, &c.answer); err != nil {
-		return err
-	}
-	if _, body := kindAndBody(c.answer); !bytes.Contains(body, successCode) {
-		return errors.New(string(body))
-	}
-	return nil
-}
-
-func (c *nacosConn) close() {
-	c.cancel()
-	c.conn.Close()
-}
+func (c *nacosConn) close() { c.h2.conn.Close() }

@@ -141,7 +141,7 @@ func (h *httpCaller) call(key int, number uint64) (int, error) {
 		h.client = client
 	}
 	request := h.work.requests[key]
-	if at := h.work.markAt[key]; at > 0 {
+	if at := h.work.markAt[key]; at >= 0 {
 		h.buffer = append(h.buffer[:0], request...)
 		copy(h.buffer[at:], strconv.AppendUint(nil, number|1<<60, 16))
 		request = h.buffer
@@ -180,19 +180,19 @@ func closeAll(callers []caller) {
 
 const chunk = 1000
 
-// registerChunks registers all instances in chunks and compares the first
-// chunk with the last ones: the cost of one must not grow with their number.
+// registerChunks registers all instances in whole chunks and compares the first chunk
+// with the best of the last five: the cost of one must not grow with their number.
 func registerChunks(o options, callers []caller) result {
 	start := time.Now()
 	var first, last float64
 	var total result
-	for from := 0; from < o.keys; from += chunk {
-		part := countedLoop(o, callers, from, min(from+chunk, o.keys), o.keys)
+	for from := 0; from+chunk <= o.keys; from += chunk {
+		part := countedLoop(o, callers, from, from+chunk, o.keys)
 		if from == 0 {
 			first = part.RPS
 		}
-		if from >= o.keys-5*chunk {
-			last = max(last, part.RPS)
+		if from >= o.keys-5*chunk && part.RPS > last {
+			last = part.RPS
 		}
 		total.Done += part.Done
 		total.Errors += part.Errors
