@@ -12,7 +12,7 @@ shift
 findings="$ROOT/build/fuzz-findings"
 logs="$ROOT/build/test-logs"
 mkdir -p "$findings" "$logs"
-build fuzz 2>&1
+build fuzz fuzz_targets 2>&1
 
 run_target() {
   local program=$1 name

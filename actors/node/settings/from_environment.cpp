@@ -126,7 +126,7 @@ void warn_rnacos(const std::string& variable,
 
 } // namespace
 
-entries from_environment(const environment& variables,
+entries from_environment(const process_environment& variables,
                          std::vector<std::string>& warnings) {
   std::vector<candidate> all;
   for (const auto& [variable, value] : variables) {

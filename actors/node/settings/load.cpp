@@ -127,7 +127,7 @@ std::string summary(const loaded_settings& from) {
 }
 
 result<loaded_settings> load(int argc, const char* const* argv,
-                             const environment& variables) {
+                             const process_environment& variables) {
   auto line = parse_command_line(argc, argv);
   if (!line)
     return std::unexpected(line.error());
@@ -166,8 +166,8 @@ result<loaded_settings> load(int argc, const char* const* argv,
 
 } // namespace
 
-environment read_environment(char** variables) {
-  environment out;
+process_environment read_environment(char** variables) {
+  process_environment out;
   for (; variables != nullptr && *variables != nullptr; ++variables) {
     const std::string_view each = *variables;
     const auto equal = each.find('=');
@@ -178,7 +178,7 @@ environment read_environment(char** variables) {
 }
 
 result<loaded_settings> load_settings(int argc, const char* const* argv,
-                                      const environment& variables) {
+                                      const process_environment& variables) {
   try {
     return load(argc, argv, variables);
   } catch (const std::exception& problem) {

@@ -25,7 +25,7 @@ std::size_t closing_brace(std::string_view text, std::size_t from) {
 /// Knows all names that a placeholder may mean.
 class expander {
 public:
-  expander(const entries& all, const environment& variables) {
+  expander(const entries& all, const process_environment& variables) {
     for (const auto& [name, value] : variables)
       variables_.emplace(name, value);
     for (const auto& each : all)
@@ -79,7 +79,7 @@ private:
 
 } // namespace
 
-void expand_placeholders(entries& all, const environment& variables) {
+void expand_placeholders(entries& all, const process_environment& variables) {
   const auto has = [](const entry& each) {
     return each.value.find("${") != std::string::npos;
   };

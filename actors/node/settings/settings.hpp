@@ -155,10 +155,10 @@ struct settings {
 };
 
 /// Name and value of every variable of the process.
-using environment = std::vector<std::pair<std::string, std::string>>;
+using process_environment = std::vector<std::pair<std::string, std::string>>;
 
 /// Copies a null-terminated `environ`.
-environment read_environment(char** variables);
+process_environment read_environment(char** variables);
 
 /// What the command line asks for.
 enum class start_mode : std::uint8_t {
@@ -189,6 +189,6 @@ inline constexpr int settings_exit_code = 2;
 /// Error: `invalid_argument`; the message has one line for each wrong value,
 /// with key, value, file and line. Reads files, changes nothing.
 result<loaded_settings> load_settings(int argc, const char* const* argv,
-                                      const environment& variables);
+                                      const process_environment& variables);
 
 } // namespace muster

@@ -39,13 +39,13 @@ result<entries> read_file(const std::string& path);
 /// Settings in the environment, weakest first: Spring-style names, names of
 /// Nacos' Docker image, NACOS_*, BATATA_*, MUSTER_*. `warnings` gets a line for
 /// a name of another product that would mislead.
-entries from_environment(const environment& variables,
+entries from_environment(const process_environment& variables,
                          std::vector<std::string>& warnings);
 
 /// Replaces ${NAME} and ${NAME:default} in all values: from the environment,
 /// then from other entries (the last of a name counts). A name that is nowhere,
 /// one that needs itself or an open brace becomes the entry's `problem`: files
 /// for containers hold such values for databases that are not used.
-void expand_placeholders(entries& all, const environment& variables);
+void expand_placeholders(entries& all, const process_environment& variables);
 
 } // namespace muster::source

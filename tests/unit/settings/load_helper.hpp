@@ -8,7 +8,7 @@
 namespace muster::test {
 
 inline result<loaded_settings> load(const std::vector<std::string>& arguments,
-                                    const environment& variables = {}) {
+                                    const process_environment& variables = {}) {
   std::vector<const char*> argv{"musterd"};
   for (const auto& each : arguments)
     argv.push_back(each.c_str());

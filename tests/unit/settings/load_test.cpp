@@ -54,7 +54,7 @@ TEST_CASE("order of precedence") {
       flags.insert(flags.begin(), {"--config", file.path()});
     const auto count = static_cast<std::ptrdiff_t>(row.variables);
     // Reversed: the order in the environment must not matter.
-    environment variables(all_variables.rend() - count, all_variables.rend());
+    process_environment variables(all_variables.rend() - count, all_variables.rend());
     const auto loaded = load(flags, variables);
     REQUIRE_MESSAGE(loaded, (loaded ? "" : loaded.error().message));
     CHECK(loaded->values.server.port == row.port);
@@ -200,7 +200,7 @@ TEST_CASE("secrets are kept but shown nowhere") {
 }
 
 TEST_CASE("environment of containers") {
-  const environment variables{
+  const process_environment variables{
     {"MODE", "standalone"},
     {"NACOS_APPLICATION_PORT", "3000"},
     {"SERVER_SERVLET_CONTEXTPATH", "/"},

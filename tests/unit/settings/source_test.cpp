@@ -97,7 +97,7 @@ TEST_CASE("YAML that is nested without end is refused") {
 }
 
 TEST_CASE("placeholders") {
-  const environment variables{{"A", "one"}, {"EMPTY", ""}};
+  const process_environment variables{{"A", "one"}, {"EMPTY", ""}};
   const struct {
     const char* value;
     const char* expanded;
