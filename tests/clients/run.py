@@ -14,9 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from clients.harness.adapter import Adapter, SdkError  # noqa: E402
+from clients.harness.context import Context  # noqa: E402
 from clients.harness.install import BUILD, INSTALLERS  # noqa: E402
-from clients.harness.scenarios import (  # noqa: E402
-    AFTER_RESTART, ALONE, CROSS, ONLY_FOR, Context, Restart, cross_language)
+from clients.harness.restart import AFTER_RESTART, NOT_FOR, Restart  # noqa: E402
+from clients.harness.scenarios import ALONE, CROSS, ONLY_FOR, cross_language  # noqa: E402
 from support.server import Server  # noqa: E402
 
 ALL_SCENARIOS = [*ALONE, *AFTER_RESTART, CROSS]
@@ -58,7 +59,8 @@ class Suite:
         list(self.pool.map(work, self.sdks))
 
     def wanted(self, name, sdk):
-        return name in self.scenarios and sdk in ONLY_FOR.get(name, self.sdks)
+        return (name in self.scenarios and sdk in ONLY_FOR.get(name, self.sdks)
+                and sdk not in NOT_FOR.get(name, ()))
 
     def alone(self, sdk):
         for name, scenario in ALONE.items():

@@ -110,7 +110,13 @@ func registration(service, group string, i instance) vo.RegisterInstanceParam {
 }
 
 func (a *adapter) runConfig(c command) (any, error) {
-	client, err := a.config(c.Client)
+	name := c.Client
+	if c.Op == "listen" {
+		// The SDK takes a key that is added while a listen request is under way for
+		// listened to, without asking: every listener has a client of its own.
+		name += "-" + c.Tag
+	}
+	client, err := a.config(name)
 	if err != nil {
 		return nil, err
 	}

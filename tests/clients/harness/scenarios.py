@@ -5,25 +5,13 @@ services hold the SDK's name, so that SDKs can run side by side on one server.
 """
 
 import hashlib
-import json
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 
-from .adapter import SdkError
+from .context import (GROUP, LIST_DEADLINE_S, await_that, expect, expect_equal, instance,
+                      refused)
 
-GROUP = "DEFAULT_GROUP"
 MEBIBYTE = 1 << 20
 # nacos-sdk-python's HTTP line sends the content in the request line.
 LONGEST_QUERY_CONTENT = 32 << 10
-CONFIG_DEADLINE_S = 15
-LIST_DEADLINE_S = 10
-PUSH_DEADLINE_S = 2
-# npm's nacos hears of changes over UDP or else asks every cacheMillis (10 s).
-POLL_DEADLINE_S = 12
-# The gRPC line of nacos-sdk-python repeats lost registrations each 30 s only.
-RECOVERY_DEADLINE_S = 60
 
 WITH_CAS = {"java3", "java2", "go", "python-grpc"}
 WITH_BATCH = {"java3", "java2", "go", "python-grpc"}
@@ -38,147 +26,6 @@ TEXTS = {
 
 def md5(text):
     return hashlib.md5(text.encode()).hexdigest()
-
-
-class Http:
-    """The server as a script sees it: proof that does not come from the SDK."""
-
-    def __init__(self, server):
-        self._server = server
-
-    def _request(self, method, path, **parameters):
-        body = urllib.parse.urlencode(parameters).encode() if parameters else None
-        request = urllib.request.Request(self._server.url(path), body, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.read()
-
-    def content(self, data_id):
-        query = urllib.parse.urlencode({"dataId": data_id, "group": GROUP})
-        try:
-            return self._request("GET", f"/v1/cs/configs?{query}").decode()
-        except urllib.error.HTTPError as refusal:
-            if refusal.code == 404:
-                return None
-            raise
-
-    def publish(self, data_id, content):
-        assert self._request("POST", "/v1/cs/configs", dataId=data_id, group=GROUP,
-                             content=content) == b"true"
-
-    def hosts(self, service):
-        query = urllib.parse.urlencode({"serviceName": service, "groupName": GROUP})
-        return json.loads(self._request("GET", f"/v1/ns/instance/list?{query}"))["hosts"]
-
-    def register_sick(self, service, ip, port):
-        """An ephemeral instance that is not healthy; no beat ever makes it so."""
-        assert self._request("POST", "/v1/ns/instance", serviceName=service,
-                             groupName=GROUP, ip=ip, port=port, healthy="false") == b"ok"
-
-
-class Context:
-    def __init__(self, sdk, adapter, server, scenario):
-        self.sdk, self.adapter, self.server = sdk, adapter, server
-        self.scenario = scenario
-        self.http = Http(server)
-        self.push_deadline_s = POLL_DEADLINE_S if sdk == "node" else PUSH_DEADLINE_S
-
-    def name(self, what="x"):
-        return f"{self.sdk}.{self.scenario}.{what}"
-
-    # -- config ---------------------------------------------------------------
-
-    def publish(self, data_id, content, **more):
-        return self.adapter.call("publish", dataId=data_id, group=GROUP, content=content,
-                                 **more)
-
-    def get(self, data_id, client="main"):
-        return self.adapter.call("get", client, dataId=data_id, group=GROUP)
-
-    def remove(self, data_id):
-        return self.adapter.call("remove", dataId=data_id, group=GROUP)
-
-    def listen(self, data_id, client="main"):
-        self.adapter.call("listen", client, dataId=data_id, group=GROUP, tag=data_id)
-
-    def heard(self, data_id):
-        """Contents the listener was told; no content (absent at the start) left out."""
-        return [each for each in self.adapter.events(data_id) if each]
-
-    def await_heard(self, data_id, content, deadline_s=CONFIG_DEADLINE_S):
-        self.adapter.await_event(data_id, lambda last: last == content, deadline_s,
-                                 f"{data_id} = {content[:40]!r} ({len(content)} characters)")
-
-    # -- naming ---------------------------------------------------------------
-
-    def register(self, service, instance, client="main", op="register"):
-        done = self.adapter.call(op, client, service=service, group=GROUP, instance=instance)
-        expect_equal(done, True, op)
-        return done
-
-    def deregister(self, service, instance, client="main"):
-        self.register(service, instance, client, "deregister")
-
-    def hosts(self, service, healthy=None):
-        try:
-            return self.adapter.call("list", service=service, group=GROUP, healthy=healthy)
-        except SdkError:  # Go's SelectInstances calls an empty list an error
-            return []
-
-    def await_hosts(self, service, instances, healthy=None):
-        wanted = sorted(map(essence, instances))
-        last = []
-
-        def there():
-            last[:] = sorted(map(essence, self.hosts(service, healthy)))
-            return last == wanted
-
-        await_that(there, LIST_DEADLINE_S,
-                   lambda: f"list of {service} (healthy={healthy}) is {wanted}; last: {last}")
-
-    def subscribe(self, service, client):
-        self.adapter.call("subscribe", client, service=service, group=GROUP, tag=service)
-
-    def await_told(self, service, instances, deadline_s):
-        wanted = sorted(map(essence, instances))
-        return self.adapter.await_event(
-            service, lambda last: sorted(map(essence, last)) == wanted, deadline_s,
-            f"{service} = {wanted}")
-
-
-def expect(condition, text):
-    if not condition:
-        raise AssertionError(text)
-
-
-def expect_equal(got, wanted, what):
-    expect(got == wanted, f"{what}: got {str(got)[:300]!r}, wanted {str(wanted)[:300]!r}")
-
-
-def await_that(condition, deadline_s, text):
-    end = time.monotonic() + deadline_s
-    while not condition():
-        expect(time.monotonic() < end, f"not within {deadline_s} s: {text()}")
-        time.sleep(0.05)
-
-
-def instance(ip, port=8080, **changes):
-    return {"ip": ip, "port": port, "weight": 1.0, "healthy": True, "enabled": True,
-            "ephemeral": True, "cluster": "DEFAULT", "metadata": {}, **changes}
-
-
-def essence(host):
-    """What must arrive at the other end of the wire, comparable."""
-    metadata = json.dumps(host["metadata"] or {}, sort_keys=True)
-    return (host["ip"], host["port"], float(host["weight"]), host["healthy"],
-            host["enabled"], host["ephemeral"], host["cluster"], metadata)
-
-
-def refused(call):
-    """True if the SDK says false or fails; an SDK may check before it sends."""
-    try:
-        return call() is not True
-    except SdkError:
-        return True
 
 
 # -- config --------------------------------------------------------------------
@@ -322,75 +169,6 @@ def subscribe(c):
     return f"join {joined:.2f} s, leave {left:.2f} s"
 
 
-# -- kill -9 and restart -------------------------------------------------------
-
-
-class Restart:
-    """`prepare` before the kill; then each check is a scenario of its own."""
-
-    def __init__(self, sdk, adapter, server):
-        self.c = Context(sdk, adapter, server, "restart")
-        self.key, self.heard_key = self.c.name("config"), self.c.name("heard")
-        self.service, self.durable = self.c.name("service"), self.c.name("persistent")
-        self.mine = instance("10.6.0.1", metadata={"owner": sdk})
-        self.joins = instance("10.6.0.2")
-        self.lasting = instance("127.0.0.1", server.port, ephemeral=False)
-
-    def prepare(self):
-        c = self.c
-        expect_equal(c.publish(self.key, "written before the kill"), True, "publish")
-        c.listen(self.heard_key, client="listener")
-        expect_equal(c.publish(self.heard_key, "before"), True, "publish")
-        c.await_heard(self.heard_key, "before")
-        c.register(self.service, self.mine)
-        c.subscribe(self.service, client="subscriber")
-        c.await_told(self.service, [self.mine], LIST_DEADLINE_S)
-        c.register(self.durable, self.lasting)
-        await_that(lambda: c.http.hosts(self.durable), LIST_DEADLINE_S,
-                   lambda: "the persistent instance is listed")
-
-    def _until_accepted(self, call, what):
-        await_that(lambda: not refused(call), RECOVERY_DEADLINE_S,
-                   lambda: f"{what} is accepted after the restart")
-
-    def config_survives(self):
-        expect_equal(self.c.http.content(self.key), "written before the kill",
-                     "content over HTTP")
-        await_that(lambda: self._got() == "written before the kill", RECOVERY_DEADLINE_S,
-                   lambda: f"get answers the old content, but {self._got()!r}")
-
-    def _got(self):
-        try:
-            return self.c.get(self.key, client="listener")
-        except SdkError:
-            return None
-
-    def persistent_survives(self):
-        hosts = self.c.http.hosts(self.durable)
-        expect_equal([(h["ip"], h["port"], h["ephemeral"]) for h in hosts],
-                     [(self.lasting["ip"], self.lasting["port"], False)],
-                     "persistent instances")
-
-    def listener_recovers(self):
-        self._until_accepted(lambda: self.c.publish(self.heard_key, "after"), "publish")
-        self.c.await_heard(self.heard_key, "after", RECOVERY_DEADLINE_S)
-        expect_equal(self.c.heard(self.heard_key), ["before", "after"], "what was heard")
-
-    def ephemeral_returns(self):
-        def there():
-            return [(h["ip"], h["metadata"].get("owner")) for h in
-                    self.c.http.hosts(self.service) if h["ip"] == self.mine["ip"]] == [
-                        (self.mine["ip"], self.c.sdk)]
-        await_that(there, RECOVERY_DEADLINE_S,
-                   lambda: f"{self.mine} is back, but {self.c.http.hosts(self.service)}")
-
-    def subscription_recovers(self):
-        self._until_accepted(
-            lambda: self.c.register(self.service, self.joins, client="other"), "register")
-        self.c.await_told(self.service, [self.mine, self.joins], RECOVERY_DEADLINE_S)
-
-
-
 # -- two languages -------------------------------------------------------------
 
 
@@ -429,14 +207,5 @@ ALONE = {
 ONLY_FOR = {
     "cas": WITH_CAS,
     "batch": WITH_BATCH,
-    # The poll timer of nacos-sdk-python's HTTP line ends at the first failed poll.
-    "subscription-recovers": {"java3", "java2", "go", "python-grpc", "node"},
-}
-AFTER_RESTART = {
-    "config-survives-kill9": Restart.config_survives,
-    "persistent-survives-kill9": Restart.persistent_survives,
-    "listener-recovers": Restart.listener_recovers,
-    "ephemeral-returns": Restart.ephemeral_returns,
-    "subscription-recovers": Restart.subscription_recovers,
 }
 CROSS = "cross-language"
