@@ -212,13 +212,13 @@ http::response options_reply(const http::request& request,
 http::response wrong_method(const common::refusal& why,
                             const http::request& request) {
   if (request.verb == method::options)
-    return options_reply(request, why.detail);
+    return options_reply(request, why.allow);
   if (below_v1_naming(request.path))
     return no_such_api(request);
   auto answer = spring_error(request, 405,
                              "Method '" + std::string{to_string(request.verb)}
                                + "' is not supported.");
-  answer.headers.emplace_back("Allow", why.detail);
+  answer.headers.emplace_back("Allow", why.allow);
   return answer;
 }
 

@@ -44,28 +44,41 @@ or_error<std::string> read_selector(std::string_view text) {
   return type->get_string() == "none" ? std::string{} : std::string{text};
 }
 
-/// The definition that POST and PUT send.
+/// The definition that POST and PUT send; what is not sent stays as in `record`.
 or_error<pb::ServiceRecord> read_definition(const common::params& params,
-                                            bool ephemeral) {
-  pb::ServiceRecord record;
+                                            pb::ServiceRecord record) {
   record.set_by_hand(true);
-  record.set_ephemeral(ephemeral);
   if (const auto text = trim(params.get("protectThreshold")); !text.empty()) {
     const auto threshold = read_number(text);
     if (!threshold)
       return refuse(threshold.error());
     record.set_protect_threshold(*threshold);
   }
-  const auto metadata = read_metadata(params.get("metadata"),
-                                      wire_code::service_metadata_error);
-  if (!metadata)
-    return refuse(metadata.error());
-  for (const auto& [key, value] : *metadata)
+  if (const auto text = params.find("metadata")) {
+    const auto metadata
+      = read_metadata(*text, wire_code::service_metadata_error);
+    if (!metadata)
+      return refuse(metadata.error());
+    record.mutable_metadata()->clear();
+    for (const auto& [key, value] : *metadata)
+      (*record.mutable_metadata())[key] = value;
+  }
+  if (const auto text = params.find("selector")) {
+    auto selector = read_selector(*text);
+    if (!selector)
+      return refuse(selector.error());
+    record.set_selector(std::move(*selector));
+  }
+  return record;
+}
+
+pb::ServiceRecord to_record(const naming::service_definition& definition) {
+  pb::ServiceRecord record;
+  record.set_ephemeral(definition.ephemeral);
+  record.set_protect_threshold(definition.protect_threshold);
+  for (const auto& [key, value] : definition.metadata)
     (*record.mutable_metadata())[key] = value;
-  auto selector = read_selector(params.get("selector"));
-  if (!selector)
-    return refuse(selector.error());
-  record.set_selector(std::move(*selector));
+  record.set_selector(definition.selector);
   return record;
 }
 
@@ -85,7 +98,9 @@ awaitable<or_error<void>> create(context& c, or_error<service_key> key,
                                  bool ephemeral) {
   if (!key)
     co_return refuse(std::move(key.error()));
-  auto record = read_definition(c.request.params(), ephemeral);
+  pb::ServiceRecord fresh;
+  fresh.set_ephemeral(ephemeral);
+  auto record = read_definition(c.request.params(), std::move(fresh));
   if (!record)
     co_return refuse(std::move(record.error()));
   const api_error taken{400, wire_code::service_already_exists,
@@ -109,7 +124,7 @@ awaitable<or_error<void>> update(context& c, or_error<service_key> key) {
   if (!exists(view.get()))
     co_return refuse(not_found(*key));
   auto record
-    = read_definition(c.request.params(), view->definition.ephemeral);
+    = read_definition(c.request.params(), to_record(view->definition));
   if (!record)
     co_return refuse(std::move(record.error()));
   const auto done = co_await put_service(c, *key, std::move(*record),
