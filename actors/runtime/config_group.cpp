@@ -82,6 +82,8 @@ public:
 
   void on_down(const caf::down_msg& m) {
     watched_.gone(m.source);
+    if (m.source == parts_.parent.address())
+      self_->quit(); // the node stops: nobody needs this any more
     if (const auto target = caf::actor_cast<caf::actor>(m.source))
       hub_.drop(target);
     note_idle();
@@ -131,6 +133,7 @@ private:
   /// its end that it has to watch anew; whoever still comes is passed on.
   void retire() {
     retired_ = true;
+    watched_.add(parts_.parent);
     self_->delayed_send(self_, hub_.empty() ? rules_.request_timeout
                                             : milliseconds{0},
                         linger_over{});

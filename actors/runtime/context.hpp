@@ -35,6 +35,8 @@ struct naming_settings {
   milliseconds open_timeout{60'000};
   /// Publications, and again subscriptions, of one connection.
   std::size_t per_connection_max = 10'000;
+  /// Pushes of one connection that wait for an answer; one more ends it.
+  std::size_t pushes_per_connection_max = 100'000;
   /// Config names one connection may listen to.
   std::size_t listens_per_connection_max = 100'000;
   /// Namespaces in use, services of one, config groups of one.

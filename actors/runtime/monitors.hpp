@@ -28,6 +28,11 @@ public:
       self_->monitor(address);
   }
 
+  void remove(const caf::actor_addr& target) {
+    if (watched_.erase(target) > 0)
+      self_->demonitor(target);
+  }
+
   /// A down message came from it.
   void gone(const caf::actor_addr& target) { watched_.erase(target); }
 

@@ -122,8 +122,9 @@ private:
   bool must_wait(const M&) const {
     constexpr bool registers = std::is_same_v<M, api::publish_instances>
                                || std::is_same_v<M, api::beat_instance>;
+    const bool changing = fixing_ > 0 || !unshown_.empty();
     return !loaded_ || asked_to_retire_
-           || (registers && fixing_ > 0 && !core_.kind_fixed());
+           || (registers && changing && !core_.kind_fixed());
   }
 
   template <class Answer, class M>
@@ -260,6 +261,10 @@ void service::handle(const api::unwatch_service& m, reply to) {
 
 void service::on_down(const caf::down_msg& m) {
   monitored_.gone(m.source);
+  if (m.source == parts_.parent.address()) {
+    self_->quit(); // the node stops: nobody needs this any more
+    return;
+  }
   if (const auto owner = owners_.find(m.source); owner != owners_.end()) {
     core_.retract(owner->second, now());
     owners_.erase(owner);
@@ -497,6 +502,7 @@ void service::ask_to_retire() {
 void service::retire() {
   retired_ = true;
   run_waiting();
+  monitored_.add(parts_.parent);
   self_->delayed_send(self_, rules_.request_timeout, retired_long_enough{});
 }
 
