@@ -62,6 +62,8 @@ void bi_stream::set_up(const envelope& wire) {
   info.connection_id
     = parts_.clients.id_of(stream_->peer(), parts_.node.time().wall());
   info.remote_address = parse_peer(stream_->peer()).ip;
+  if (info.client_ip.empty())
+    info.client_ip = info.remote_address;
   const auto fresh = std::make_shared<client>(
     info, stream_, parts_.node.facts().advertised_ip,
     [&clients = parts_.clients](client& one) { clients.remove(one); });
