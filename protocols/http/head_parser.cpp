@@ -46,6 +46,8 @@ head_parser::step head_parser::read_chunks(const char* begin, std::size_t size,
   consumed = 0;
   error_code ec;
   while (!is_done()) {
+    if (consumed == size)
+      return step::more; // Beast would make no progress and say no error
     consumed += put(boost::asio::buffer(begin + consumed, size - consumed), ec);
     if (ec == beast_http::error::need_more)
       return step::more;

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -30,6 +31,14 @@ std::string_view connection_line(bool keep, bool http_1_0) noexcept {
   if (!keep)
     return "Connection: close\r\n";
   return http_1_0 ? "Connection: keep-alive\r\n" : "";
+}
+
+/// Waits in a coroutine. Bound to the socket's own executor, asio resumes it
+/// directly; the coroutine's type-erased one would cost an allocation and a
+/// detour each time.
+auto resume_on(tcp_socket& socket, boost::system::error_code& ec) {
+  return asio::bind_executor(socket.get_executor(),
+                             asio::redirect_error(asio::use_awaitable, ec));
 }
 
 /// Bytes that would change what a path means once it is decoded.
@@ -59,24 +68,22 @@ session::~session() {
 }
 
 asio::awaitable<void> session::run() {
+  // No switch around co_await: GCC 12 then loses `this`.
   for (;;) {
-    switch (advance()) {
-      case next::ready:
-        if (!co_await answer())
-          co_return;
-        break;
-      case next::more:
-        if (co_await fill())
-          break;
-        if (!timed_out_ || (phase_ != phase::head && phase_ != phase::body))
-          co_return;
-        refuse(refusal_kind::timed_out, "the request came too slowly");
-        [[fallthrough]];
-      case next::refused:
-        co_await reject();
+    const auto what = advance();
+    if (what == next::refused)
+      break;
+    if (what == next::ready) {
+      if (!co_await answer())
         co_return;
+    } else if (!co_await fill()) {
+      if (!timed_out_ || (phase_ != phase::head && phase_ != phase::body))
+        co_return;
+      refuse(refusal_kind::timed_out, "the request came too slowly");
+      break;
     }
   }
+  co_await reject();
 }
 
 // -- reading -------------------------------------------------------------------
@@ -266,8 +273,7 @@ asio::awaitable<bool> session::fill() {
   const bool closing = ending_ && phase_ != phase::body;
   while (!closing) {
     boost::system::error_code ec;
-    co_await socket_.async_wait(tcp_socket::wait_read,
-                                asio::redirect_error(asio::use_awaitable, ec));
+    co_await socket_.async_wait(tcp_socket::wait_read, resume_on(socket_, ec));
     if (ec || timed_out_ || (ending_ && phase_ != phase::body))
       break;
     if (receive()) {
@@ -464,7 +470,7 @@ asio::awaitable<bool> session::send_rest(std::string_view tail) {
     before = left();
     boost::system::error_code ec;
     co_await socket_.async_wait(tcp_socket::wait_write,
-                                asio::redirect_error(asio::use_awaitable, ec));
+                                resume_on(socket_, ec));
     if (ec || timed_out_)
       co_return false;
     const auto state = send_some(tail);
@@ -487,8 +493,7 @@ asio::awaitable<void> session::linger() {
   deadline_ = steady_clock::now() + linger_time;
   auto& in = scratch_->in;
   for (std::size_t taken = 0; taken < linger_bytes_max;) {
-    co_await socket_.async_wait(tcp_socket::wait_read,
-                                asio::redirect_error(asio::use_awaitable, ec));
+    co_await socket_.async_wait(tcp_socket::wait_read, resume_on(socket_, ec));
     if (ec || timed_out_ || ending_)
       co_return;
     in.consume(in.size());
