@@ -1,8 +1,10 @@
 #include "actors/api/config_index.hpp"
 
 #include <list>
+#include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
+#include <utility>
 
 namespace muster::api {
 

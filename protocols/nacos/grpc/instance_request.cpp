@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include <boost/json/serialize.hpp>
+
 #include "protocols/nacos/codec/instance_json.hpp"
 #include "protocols/nacos/codec/names.hpp"
 
