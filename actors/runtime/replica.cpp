@@ -11,6 +11,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
 
+#include "actors/core/model/check.hpp"
 #include "actors/core/raft/fsm.hpp"
 #include "actors/runtime/spine.hpp"
 
@@ -111,6 +112,8 @@ void replica_state::loaded(const raft::stored_group& stored) {
 caf::result<model::outcome> replica_state::propose(const api::propose& m) {
   if (!core_ || core_->current_role() != raft::role::leader)
     return api::to_caf({errc::unavailable, "the partition has no leader yet"});
+  if (const auto fine = model::check_command(*m.command); !fine)
+    return api::to_caf(fine.error());
   auto payload
     = std::make_shared<const std::string>(m.command->SerializeAsString());
   if (collected_.size() + waiting_.size() >= parts_->proposals_max

@@ -1,0 +1,163 @@
+#include "actors/node/application.hpp"
+
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <spdlog/spdlog.h>
+
+#include "actors/node/settings/version.hpp"
+#include "actors/runtime/node.hpp"
+#include "protocols/common/io_pool.hpp"
+#include "protocols/common/metrics.hpp"
+#include "protocols/http/server.hpp"
+#include "protocols/nacos/grpc/door.hpp"
+#include "protocols/nacos/http/routes.hpp"
+
+namespace muster {
+
+namespace {
+
+/// Identity of a data directory that is being made. Random: two nodes never
+/// take each other's directory for their own.
+storage::identity draw_identity() {
+  std::random_device device;
+  std::uniform_int_distribution<std::uint64_t> any(1);
+  const auto cluster = any(device);
+  return {node_id{any(device)}, "muster-" + std::to_string(cluster)};
+}
+
+storage::engine_options engine_of(const settings& s,
+                                  storage::environment_factory environment) {
+  storage::engine_options o;
+  o.data.directory = s.storage.data_dir;
+  o.data.fresh = draw_identity();
+  o.block_cache_bytes = s.storage.block_cache_bytes;
+  o.write_buffer_bytes = s.storage.write_buffer_bytes;
+  o.environment = std::move(environment);
+  return o;
+}
+
+runtime::node_options node_of(const settings& s, node_id self) {
+  runtime::node_options o;
+  o.facts.version = std::string(version());
+  o.facts.advertised_ip = s.server.ip.empty() ? s.server.address : s.server.ip;
+  o.facts.http_port = s.server.port;
+  o.facts.sdk_port = s.sdk_port();
+  o.facts.standalone = s.server.standalone;
+  o.facts.partitions = s.storage.partitions;
+  o.self = self;
+  o.naming.push_merge = s.naming.push_delay;
+  o.naming.service.expire_instances = s.naming.expire_instances;
+  o.naming.service.empty_kept = s.naming.empty_service_expire;
+  o.housekeeping.history_kept = std::chrono::days(s.config.retention_days);
+  o.housekeeping.compact_after_entries = s.storage.snapshot_threshold;
+  o.config_cache_bytes = s.storage.config_cache_bytes;
+  o.state_workers = s.storage.state_workers;
+  o.connections_max = s.grpc.connections_max;
+  return o;
+}
+
+http::server_settings http_of(const settings& s) {
+  http::server_settings o;
+  o.bind = s.server.address;
+  o.port = s.server.port;
+  o.limits.connections_max = s.http.connections_max;
+  o.limits.head_bytes_max = s.http.head_bytes_max;
+  o.limits.head_timeout = s.http.head_timeout;
+  o.limits.body_total_timeout = s.http.request_timeout;
+  o.limits.idle_timeout = s.http.keep_alive;
+  o.auth = {s.auth.enabled, s.auth.admin_enabled, s.auth.console_enabled};
+  o.gates = {true, s.compatibility.client, s.compatibility.admin,
+             s.compatibility.console};
+  return o;
+}
+
+nacos::remote::door_settings grpc_of(const settings& s) {
+  nacos::remote::door_settings o;
+  o.address = s.grpc_address();
+  o.port = s.sdk_port();
+  o.message_bytes_max = s.grpc.inbound_bytes_max;
+  o.streams.queued_messages_max = s.grpc.push_queue_max;
+  o.streams.stalled_after = s.grpc.push_timeout;
+  return o;
+}
+
+} // namespace
+
+/// Members in the order of their start; destroyed in the reverse one.
+struct application::parts {
+  explicit parts(const settings& s) : chosen(s) {}
+
+  settings chosen;
+  std::unique_ptr<storage::engine> engine;
+  std::unique_ptr<runtime::node> node;
+  std::unique_ptr<common::io_pool> pool;
+  std::shared_ptr<common::metrics_registry> metrics;
+  std::vector<common::product> products;
+  std::unique_ptr<http::server> http;
+  std::unique_ptr<nacos::remote::door> grpc;
+};
+
+application::application(std::unique_ptr<parts> p) : parts_(std::move(p)) {}
+
+application::~application() { stop(); }
+
+result<std::unique_ptr<application>>
+application::start(const settings& s, storage::environment_factory environment) {
+  auto p = std::make_unique<parts>(s);
+  auto engine = storage::engine::open(engine_of(s, std::move(environment)));
+  if (!engine)
+    return std::unexpected(engine.error());
+  p->engine = std::move(*engine);
+  p->node = std::make_unique<runtime::node>(
+    node_of(s, p->engine->owner().node), p->engine->logs(),
+    p->engine->tables(), system_clock());
+  p->node->start();
+  p->pool = std::make_unique<common::io_pool>(
+    common::io_pool::settings{.threads = s.http.workers}, p->node->system(),
+    system_clock());
+  p->pool->start();
+  p->metrics = std::make_shared<common::metrics_registry>();
+  p->products = {nacos::http_product()};
+  p->http = std::make_unique<http::server>(http_of(s), *p->node, *p->pool,
+                                           p->products, p->metrics);
+  std::unique_ptr<application> app(new application(std::move(p)));
+  auto& started = *app->parts_;
+  if (auto done = started.http->start(); !done)
+    return std::unexpected(done.error());
+  auto door = nacos::remote::door::open(*started.node, *started.pool,
+                                        grpc_of(s));
+  if (!door)
+    return std::unexpected(door.error());
+  started.grpc = std::move(*door);
+  started.metrics->add(started.grpc->metrics());
+  spdlog::info("{}: HTTP on {}:{}{}, SDK gRPC on {}:{}, data in {}",
+               version_text(), s.server.address, s.server.port,
+               s.server.context_path, s.grpc_address(), s.sdk_port(),
+               s.storage.data_dir);
+  return app;
+}
+
+bool application::serving() const {
+  return parts_->node->state() == api::node_state::serving;
+}
+
+void application::stop() {
+  auto& p = *parts_;
+  if (!p.node)
+    return;
+  p.node->drain();
+  // Half of the time for requests in progress, the rest for what they started.
+  const auto grace = std::chrono::duration_cast<milliseconds>(
+    p.chosen.server.drain_timeout / 2);
+  if (p.http)
+    p.http->stop(grace);
+  if (p.grpc)
+    p.grpc->stop(grace / 2);
+  p.pool->stop();
+  p.node->stop();
+}
+
+} // namespace muster
