@@ -15,12 +15,16 @@
 /// and the list of APIs are made from it.
 namespace muster::common {
 
+class metrics_registry;
+
 /// What a route works with. Lives until the handler's coroutine has ended.
 struct context {
   api::node& node;
   http::request& request;
   /// Long polls give it to `inbox::wait`, so that they end with their client.
   http::client_link& client;
+  /// Of the whole process, for the route that shows it; null = none is kept.
+  const metrics_registry* metrics = nullptr;
 
   bool client_gone() const noexcept { return client.gone(); }
 };

@@ -49,6 +49,8 @@ public:
   common::io_pool& pool;
   const http::site site;
   const std::shared_ptr<common::request_metrics> metrics;
+  /// What handlers may show; set once, before the first session.
+  std::shared_ptr<const common::metrics_registry> registry;
   common::permits connections;
   common::keyed_permits addresses;
   common::permits body_bytes;

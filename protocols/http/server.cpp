@@ -72,6 +72,7 @@ server::server(server_settings settings, api::node& node, common::io_pool& pool,
                                               products);
   metrics->add(impl_->core);
   metrics->add(impl_->core->metrics);
+  impl_->core->registry = std::move(metrics);
 }
 
 server::~server() {

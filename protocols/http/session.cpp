@@ -336,7 +336,8 @@ asio::awaitable<bool> session::answer() {
       worker_->leave_request(true);
       co_return false;
     }
-    common::context context{core.node, request, *this};
+    common::context context{core.node, request, *this,
+                            core.registry.get()};
     try {
       r = co_await row.call(context);
     } catch (...) {

@@ -81,6 +81,9 @@ awaitable<response> liveness_console(context& c);
 awaitable<response> readiness_console(context& c);
 awaitable<response> login(context& c);
 
+/// All metrics of the process (8.6).
+awaitable<response> prometheus_text(context& c);
+
 /// The framework's 404 for what is below a known path but not in this build.
 response no_endpoint(const http::request& request);
 

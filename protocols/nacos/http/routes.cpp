@@ -173,6 +173,10 @@ constexpr route table[] = {
   {method::post, "/v1/auth/login", nobody_asked, gate::client, &login},
   {method::post, "/v1/auth/users/login", nobody_asked, gate::client, &login},
   {method::post, "/v3/auth/user/login", nobody_asked, gate::none, &login},
+
+  // metrics (8.6)
+  {method::get, "/actuator/prometheus", nobody_asked, gate::none,
+   &prometheus_text},
 };
 
 /// Paths of v1 naming whose methods or existence we do not know.

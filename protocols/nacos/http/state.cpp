@@ -1,6 +1,7 @@
 #include <array>
 
 #include "protocols/common/json_out.hpp"
+#include "protocols/common/metrics.hpp"
 #include "protocols/nacos/http/handlers.hpp"
 #include "protocols/nacos/http/read.hpp"
 
@@ -148,6 +149,13 @@ awaitable<response> login(context& c) {
         !value)
       co_return error_reply(family::console_v1, c.request, value.error());
   co_return login_reply(c);
+}
+
+awaitable<response> prometheus_text(context& c) {
+  if (!c.metrics)
+    co_return no_endpoint(c.request);
+  co_return http::reply(200, "text/plain;version=0.0.4;charset=utf-8",
+                        c.metrics->text());
 }
 
 } // namespace muster::nacos
