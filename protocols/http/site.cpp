@@ -1,11 +1,22 @@
 #include "protocols/http/site.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace muster::http {
 
 using common::refusal;
 using common::refusal_kind;
+
+namespace {
+
+bool states_allow(const response& answer) {
+  return std::ranges::any_of(answer.headers, [](const auto& field) {
+    return equal_ignoring_case(field.first, "Allow");
+  });
+}
+
+} // namespace
 
 std::optional<refusal> site::check(const common::route& row,
                                    const http::request& request) const {
@@ -24,7 +35,8 @@ response site::refuse(const refusal& why, const common::product* owner,
                       const http::request& request) const {
   const auto& product = owner != nullptr ? *owner : router_.first_product();
   auto answer = product.refuse(why, request);
-  if (!answer.rendered && !why.allow.empty())
+  // RFC 9110, 15.5.6; a product may state it itself.
+  if (!answer.rendered && answer.status == 405 && !states_allow(answer))
     answer.headers.emplace_back("Allow", why.allow);
   if (!answer.rendered && why.kind == refusal_kind::busy)
     answer.headers.emplace_back("Retry-After", "1");

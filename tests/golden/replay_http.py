@@ -150,7 +150,11 @@ class Scope:
         path = below_context(line["path"])
         for rule in self.rules:
             if path == rule["path"]:
-                return not set(rule.get("unless_query", [])) & set(line["query"])
+                return (line["method"] not in rule.get("unless_method", [])
+                        and not any(
+                            name in line["query"]
+                            and (values is None or line["query"][name] in values)
+                            for name, values in rule.get("unless_query", {}).items()))
         return False
 
 
@@ -186,6 +190,7 @@ class Expected:
 
     def _set(self, pointer, value):
         for node, key in places(self.json, pointer):
+            value = copy.deepcopy(value)
             if isinstance(value, dict) and "copy" in value:
                 node[key] = node[value["copy"]]
             elif isinstance(value, dict) and "format" in value:
@@ -283,9 +288,10 @@ def compare(line, wanted, got):
 
 def refused(line, got):
     """An exchange out of scope: unknown to this server, in the right form."""
-    status = 501 if below_context(line["path"]).startswith("/v1/ns/") else 404
-    body = parse(got.body) if line["method"] != "HEAD" else {}
-    if got.status != status or body is None or (body and body.get("status") != status):
+    naming = below_context(line["path"]).startswith("/v1/ns/")
+    body = parse(got.body) or {}
+    if got.status not in ((501,) if naming else (404, 405)) or (
+            body.get("status") != got.status):
         return [f"out of scope, but {got.status} {got.body[:200]!r}"]
     return []
 
@@ -345,8 +351,8 @@ class Replay:
 
     def step(self, line, kept, waiting):
         if not self.scope.covers(line):
-            # Only below the context path is everything ours to refuse.
-            if "multipart" in line or not line["path"].startswith(CONTEXT + "/v"):
+            # Pages of the console are of no version.
+            if "multipart" in line or not below_context(line["path"]).startswith("/v"):
                 self.unsent += 1
                 return
             got = send(self.port, line, kept)

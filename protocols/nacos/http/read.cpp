@@ -140,6 +140,11 @@ or_error<key_view> read_config_key(const http::request& request,
   const auto group = need(params, names.group, names.missing, names.when);
   if (!group)
     return refuse(group.error());
+  for (const auto& [name, value] : {std::pair{"dataId", *data_id},
+                                    std::pair{"group", *group}})
+    if (!valid_config_name(value))
+      return refuse(invalid("invalid " + std::string{name} + " : "
+                            + std::string{value}));
   return key_view{space_or_public(checked.space), *group, *data_id};
 }
 

@@ -209,8 +209,17 @@ http::response options_reply(const http::request& request,
       && request.has_header("Access-Control-Request-Method"))
     return text_reply(403, "Invalid CORS request");
   auto answer = text_reply(200, {});
-  answer.headers.emplace_back("Allow", allowed + ", HEAD, OPTIONS");
+  answer.headers.emplace_back("Allow", allowed + ", OPTIONS");
   return answer;
+}
+
+/// Nacos names HEAD to OPTIONS only.
+std::string without_head(std::string_view allowed) {
+  constexpr std::string_view head = ", HEAD";
+  std::string out{allowed};
+  if (const auto at = out.find(head); at != std::string::npos)
+    out.erase(at, head.size());
+  return out;
 }
 
 http::response wrong_method(const common::refusal& why,
@@ -222,7 +231,7 @@ http::response wrong_method(const common::refusal& why,
   auto answer = spring_error(request, 405,
                              "Method '" + std::string{to_string(request.verb)}
                                + "' is not supported.");
-  answer.headers.emplace_back("Allow", why.allow);
+  answer.headers.emplace_back("Allow", without_head(why.allow));
   return answer;
 }
 

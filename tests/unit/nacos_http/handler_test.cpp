@@ -39,6 +39,8 @@ TEST_CASE("config: publish, read, delete over v1, v2 and v3") {
   caller run(node);
   CHECK(run({method::get, get_a}).status == 404);
   CHECK(body_of(run({method::get, get_a})) == "config data not exist\n");
+  CHECK(body_of(run({method::get, "/v1/cs/configs?dataId=&group=g"}))
+        == "caused: invalid dataId : ;");
   CHECK(body_of(run(publish("content=x&type=json"))) == "true");
   const auto found = run({method::get, get_a});
   REQUIRE(found.rendered);
