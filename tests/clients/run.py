@@ -31,20 +31,15 @@ class Results:
     def run(self, sdk, name, scenario, *arguments):
         start = time.monotonic()
         try:
-            note = scenario(*arguments)
+            note, failed = scenario(*arguments), False
         except (AssertionError, SdkError, OSError) as problem:
-            self._say("FAIL", sdk, name, start, f"{problem}")
-        else:
-            self._say("ok", sdk, name, start, note)
-
-    def _say(self, verdict, sdk, name, start, note):
+            note, failed = f"{problem}", True
+        verdict = "FAIL:" if failed else "ok:"
+        took = time.monotonic() - start
         with self._lock:
-            if verdict == "ok":
-                self.passed += 1
-            else:
-                self.failed += 1
-            took = time.monotonic() - start
-            print(f"{verdict} {sdk} {name} ({took:.1f} s)" + (f": {note}" if note else ""),
+            self.failed += failed
+            self.passed += not failed
+            print(f"{verdict} {sdk} {name} ({took:.1f} s)" + (f" {note}" if note else ""),
                   flush=True)
 
 
@@ -116,9 +111,14 @@ class Suite:
         for sdk, command in commands.items():
             self.adapters[sdk] = Adapter(sdk, command, self.server.address,
                                          self.workdir / sdk)
-        self.each_sdk(self.alone)
-        self.cross()
-        self.after_restart()
+        for part in (lambda: self.each_sdk(self.alone), self.cross, self.after_restart):
+            part()
+            if not self.server.running():
+                self.results.run("all", "server-stays-up", self.server_has_ended)
+                return
+
+    def server_has_ended(self):
+        raise AssertionError(f"the server ended by itself:\n{self.server.log_tail()}")
 
     def close(self):
         for adapter in self.adapters.values():
