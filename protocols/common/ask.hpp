@@ -92,7 +92,13 @@ void start_ask(const Handle& target, Message&& message, Handler handler) {
 } // namespace detail
 
 /// Sends `message` to `target` and waits for its typed answer without holding a
-/// thread: `auto r = co_await ask(slot->actor(), publish_instances{…});`
+/// thread:
+///
+///     api::publish_instances message{meta, client_id, owner, instances};
+///     auto r = co_await ask(slot->actor(), std::move(message));
+///
+/// Build the message in a statement of its own: GCC 12 destroys a braced
+/// aggregate twice when it is written inside a co_await expression.
 ///
 /// Must run on a thread that has a `gateway` (every io_context thread of the
 /// front-ends has one). The answer's type follows from the actor's interface.

@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <caf/actor_companion.hpp>
+#include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
 #include <caf/system_messages.hpp>
 
@@ -441,7 +442,9 @@ gateway::gateway(asio::io_context& io, caf::actor_system& system,
 gateway::~gateway() {
   leave_thread();
   impl_->closed = true;
-  impl_->companion().disconnect();
+  // 0.17.6 declares disconnect() but its library does not have it.
+  impl_->companion().on_enqueue(nullptr);
+  impl_->companion().cleanup(caf::exit_reason::user_shutdown, nullptr);
   // Coroutines that still wait are destroyed with their io_context.
   impl_->slots.clear();
   impl_->sweeper.cancel();

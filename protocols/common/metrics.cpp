@@ -137,7 +137,7 @@ void request_metrics::record(std::size_t shard, std::size_t row,
     if (known == status || known == 0)
       break;
   }
-  if (slot->status.load(std::memory_order_relaxed) != status)
+  if (slot->status.load(std::memory_order_relaxed) == 0)
     slot->status.store(status, std::memory_order_relaxed);
   bump(slot->count, std::uint64_t{1});
   bump(slot->sum_ns, ns);
