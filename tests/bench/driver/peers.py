@@ -14,7 +14,7 @@ from support.server import ROOT, PortFamily, Server, wait_until
 HERE = ROOT / "tests/bench"
 LOGS = ROOT / "build/bench/logs"
 READY_S = 20
-RNACOS_TRIES = 5
+RNACOS_TRIES = 20
 
 
 class NacosPeer(Server):
