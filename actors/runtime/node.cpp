@@ -49,7 +49,19 @@ struct node::impl {
                 return handles.worker_of(p);
               },
               [this] { return handles.namespaces.load(); }},
-      system(configured(config, options)) {}
+      system(configured(config, options)) {
+    context.naming_ready = [this] { ready(naming_up); };
+  }
+
+  /// One of the two parts of readiness is there.
+  void ready(unsigned part) {
+    auto expected = api::node_state::starting;
+    if ((parts_up.fetch_or(part) | part) == (replicas_up | naming_up))
+      state.compare_exchange_strong(expected, api::node_state::serving);
+  }
+
+  static constexpr unsigned replicas_up = 1;
+  static constexpr unsigned naming_up = 2;
 
   node_options options;
   raft::log_store& logs;
@@ -58,6 +70,7 @@ struct node::impl {
   api::service_directory services;
   node_handles handles;
   std::atomic<api::node_state> state{api::node_state::starting};
+  std::atomic<unsigned> parts_up{0};
   node_context context;
   caf::actor_system_config config;
   caf::actor_system system;
@@ -82,7 +95,9 @@ void node::start() {
                                    .tables = i.tables,
                                    .self = i.options.self,
                                    .partitions = i.options.facts.partitions,
-                                   .state = i.state});
+                                   .replicas_ready = [&i] {
+                                     i.ready(impl::replicas_up);
+                                   }});
   i.housekeeper = spawn_housekeeper(
     i.system, {.context = i.context,
                .handles = i.handles,
@@ -140,6 +155,8 @@ node::connect(api::client_info info, std::shared_ptr<api::push_sink> sink) {
     = spawn_connection(i.system, i.context, std::move(info), std::move(sink));
   actor->attach_functor(
     [counter = i.connections] { counter->fetch_sub(1); });
+  caf::anon_send(i.supervisor,
+                 adopt_connection{caf::actor_cast<caf::actor>(actor)});
   return actor;
 }
 

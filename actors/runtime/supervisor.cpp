@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include <caf/event_based_actor.hpp>
@@ -41,6 +42,7 @@ public:
   void start_child_now(std::size_t index);
   void on_down(const caf::down_msg& m);
   void on_ready(const replica_ready& m);
+  void adopt(const adopt_connection& m);
   void stop();
 
 private:
@@ -64,6 +66,7 @@ private:
   std::optional<supervisor_parts> parts_;
   std::vector<child> children_;
   std::set<partition_id> ready_;
+  std::unordered_set<caf::actor_addr> connections_;
 };
 
 template <class Handle>
@@ -170,6 +173,8 @@ void supervisor_state::start_child_now(std::size_t index) {
 }
 
 void supervisor_state::on_down(const caf::down_msg& m) {
+  if (connections_.erase(m.source) > 0)
+    return;
   for (std::size_t i = 0; i < children_.size(); ++i) {
     auto& c = children_[i];
     if (!c.running || c.running.address() != m.source)
@@ -185,10 +190,14 @@ void supervisor_state::on_down(const caf::down_msg& m) {
 }
 
 void supervisor_state::on_ready(const replica_ready& m) {
-  ready_.insert(m.group);
-  auto expected = api::node_state::starting;
-  if (ready_.size() == parts_->partitions + 1)
-    parts_->state.compare_exchange_strong(expected, api::node_state::serving);
+  const bool fresh = ready_.insert(m.group).second;
+  if (fresh && ready_.size() == parts_->partitions + 1)
+    parts_->replicas_ready();
+}
+
+void supervisor_state::adopt(const adopt_connection& m) {
+  if (connections_.insert(m.connection.address()).second)
+    self_->monitor(m.connection);
 }
 
 void supervisor_state::stop() {
@@ -197,6 +206,9 @@ void supervisor_state::stop() {
     if (c.running)
       self_->send_exit(c.running, caf::exit_reason::user_shutdown);
   }
+  for (const auto& connection : connections_)
+    if (const auto alive = caf::actor_cast<caf::actor>(connection))
+      self_->send_exit(alive, caf::exit_reason::user_shutdown);
 }
 
 using pointer = caf::stateful_actor<supervisor_state>*;
@@ -212,6 +224,7 @@ caf::behavior supervisor(pointer self, const supervisor_parts& parts) {
   return {
     [&s](const start_child& m) { s.start_child_now(m.index); },
     [&s](const replica_ready& m) { s.on_ready(m); },
+    [&s](const adopt_connection& m) { s.adopt(m); },
   };
 }
 

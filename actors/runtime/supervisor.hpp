@@ -1,7 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include <caf/actor.hpp>
@@ -39,8 +39,13 @@ struct supervisor_parts {
   raft::state_store& tables;
   node_id self;
   std::uint64_t partitions = 0;
-  /// Set once every replica has applied what it found at start.
-  std::atomic<api::node_state>& state;
+  /// Called once every replica has applied what it found at start.
+  std::function<void()> replicas_ready;
+};
+
+/// To the supervisor: this stream's actor ends with the node.
+struct adopt_connection {
+  caf::actor connection;
 };
 
 /// Spawns all children at once, the log writer and the state workers first. A
@@ -49,3 +54,5 @@ struct supervisor_parts {
 caf::actor spawn_supervisor(caf::actor_system& system, supervisor_parts parts);
 
 } // namespace muster::runtime
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::adopt_connection)
