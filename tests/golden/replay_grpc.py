@@ -198,7 +198,11 @@ def masked(body, volatile):
 
 
 class Mismatch(Exception):
-    pass
+    """Something else than recorded came."""
+
+
+class ServerGone(Exception):
+    """Nothing answers any more: the sequence ends here."""
 
 
 class Replay:
@@ -226,6 +230,8 @@ class Replay:
                 except Mismatch as problem:
                     self.problems.append(f"{step['id']} step {step['step']}: {problem}")
                 self.at[step["step"]] = time.monotonic()
+        except ServerGone as problem:
+            self.problems.append(f"{self.steps[0]['id']}: {problem}")
         except Exception:  # a bug of the replayer or a dead server: a failure too
             self.problems.append(f"{self.steps[0]['id']}: {traceback.format_exc()}")
         finally:
@@ -251,7 +257,10 @@ class Replay:
     # -- what we do
 
     def on_call(self, step, _):
-        self.connection(step["connection"]).call(self.payload(step))
+        connection = self.connection(step["connection"])
+        connection.call(self.payload(step))
+        if connection.answers[-1][0].startswith("UNAVAILABLE"):
+            raise ServerGone(connection.answers[-1][0])
 
     def on_stream_out(self, step, _):
         connection = self.connection(step["connection"])

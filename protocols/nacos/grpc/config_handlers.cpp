@@ -197,8 +197,9 @@ awaitable<reply> publish_config(request& r) {
     co_return bad(r, fine.error().late ? code::server : code::invalid,
                   fine.error().text);
   auto command = publish_command(form, r.node.time().wall());
-  co_return published(
-    r, co_await change_config(r, form.key, std::move(command)));
+  const auto outcome
+    = co_await change_config(r, form.key, std::move(command));
+  co_return published(r, outcome);
 }
 
 awaitable<reply> remove_config(request& r) {

@@ -75,9 +75,9 @@ awaitable<result<name_set>> matching_configs(request& r,
   // Partition 0 holds no configs.
   for (std::uint64_t p = 1; p <= r.node.facts().partitions; ++p) {
     const partition_id part{p};
+    api::list_config_names wanted{r.meta, part, pattern.space};
     const auto names
-      = co_await ask(r.node.tables(part),
-                     api::list_config_names{r.meta, part, pattern.space});
+      = co_await ask(r.node.tables(part), std::move(wanted));
     if (!names)
       co_return std::unexpected(names.error());
     for (const auto& key : names->keys)
@@ -90,8 +90,8 @@ awaitable<result<name_set>> matching_configs(request& r,
 awaitable<result<name_set>> matching_services(request& r,
                                               const fuzzy_pattern& pattern) {
   name_set out;
-  const auto listed = co_await ask(
-    r.node.namespaces(), api::list_services{r.meta, pattern.space, {}});
+  api::list_services wanted{r.meta, pattern.space, {}};
+  const auto listed = co_await ask(r.node.namespaces(), std::move(wanted));
   if (!listed)
     co_return std::unexpected(listed.error());
   for (const auto& slot : listed->services)
@@ -101,8 +101,9 @@ awaitable<result<name_set>> matching_services(request& r,
 }
 
 awaitable<reply> cancel(request& r, name_kind kind, const fuzzy_request& asked) {
-  const auto done = co_await ask_client(
-    r, api::client_unwatch_names{r.meta, kind, asked.pattern.space, asked.text});
+  api::client_unwatch_names message{r.meta, kind, asked.pattern.space,
+                                    asked.text};
+  const auto done = co_await ask_client(r, std::move(message));
   r.limits.release(&r.from, kind, asked.text);
   co_return done ? good(r) : bad(r, done.error());
 }
@@ -115,16 +116,19 @@ awaitable<reply> watch(request& r, name_kind kind, const fuzzy_request& asked) {
   if (r.from.ended())
     r.limits.release(&r.from, kind, asked.text);
   const auto& pattern = asked.pattern;
-  const auto done = co_await ask_client(
-    r, api::client_watch_names{r.meta, kind, pattern.space, asked.text,
-                               [names = pattern.names](auto group, auto name) {
-                                 return names.matches(group, name);
-                               }});
+  api::client_watch_names message{r.meta, kind, pattern.space, asked.text,
+                                  [names = pattern.names](auto group,
+                                                          auto name) {
+                                    return names.matches(group, name);
+                                  }};
+  const auto done = co_await ask_client(r, std::move(message));
   if (!done)
     co_return bad(r, done.error());
-  auto present = kind == name_kind::config
-                   ? co_await matching_configs(r, pattern)
-                   : co_await matching_services(r, pattern);
+  result<name_set> present;
+  if (kind == name_kind::config)
+    present = co_await matching_configs(r, pattern);
+  else
+    present = co_await matching_services(r, pattern);
   if (!present)
     co_return bad(r, present.error());
   const auto over = present->size() > fuzzy_limits::matches_max;

@@ -54,9 +54,8 @@ reply wrong_module(const request& r) {
                + "] is not a connection of module naming");
 }
 
-awaitable<reply> publish(request& r, service_key key,
-                         api::client_publish message,
-                         std::string_view type) {
+awaitable<reply> publish(request& r, const service_key& key,
+                         api::client_publish& message, std::string_view type) {
   if (!r.from.is_naming())
     co_return wrong_module(r);
   const auto done = co_await ask_client(r, std::move(message));
@@ -80,8 +79,8 @@ awaitable<reply> change_instance(request& r) {
   if (type == deregister_word) {
     // Takes away what this connection published there, whatever address is
     // named (7.5); nothing is fine.
-    const auto done
-      = co_await ask_client(r, api::client_retract{r.meta, *names});
+    api::client_retract message{r.meta, *names};
+    const auto done = co_await ask_client(r, std::move(message));
     co_return done ? good(r, type_member(type)) : bad(r, done.error());
   }
   if (type != register_word)
@@ -94,7 +93,7 @@ awaitable<reply> change_instance(request& r) {
   if (!instance)
     co_return instance.error();
   api::client_publish message{r.meta, *names, {std::move(*instance)}};
-  co_return co_await publish(r, *names, std::move(message), type);
+  co_return co_await publish(r, *names, message, type);
 }
 
 awaitable<reply> register_batch(request& r) {
@@ -118,7 +117,7 @@ awaitable<reply> register_batch(request& r) {
       co_return instance.error();
     message.instances.push_back(std::move(*instance));
   }
-  co_return co_await publish(r, *names, std::move(message), type);
+  co_return co_await publish(r, *names, message, type);
 }
 
 namespace {
@@ -237,22 +236,22 @@ awaitable<reply> subscribe_service(request& r) {
   const auto names = read_service(r, in, needs_service::yes, clusters);
   if (!names)
     co_return names.error();
-  constexpr std::string_view message = R"("message":"success",)";
+  constexpr std::string_view before = R"("message":"success",)";
   if (!r.from.is_naming())
     co_return wrong_module(r);
   if (!subscribe) {
-    const auto done
-      = co_await ask_client(r, api::client_unsubscribe{r.meta, *names});
+    api::client_unsubscribe message{r.meta, *names};
+    const auto done = co_await ask_client(r, std::move(message));
     if (!done)
       co_return bad(r, done.error());
     const auto view = view_of(r, *names);
-    co_return with_info(r, message, view.get(), *names, clusters, false);
+    co_return with_info(r, before, view.get(), *names, clusters, false);
   }
-  const auto view = co_await ask_client(
-    r, api::client_subscribe{r.meta, *names, std::string{clusters}});
+  api::client_subscribe message{r.meta, *names, std::string{clusters}};
+  const auto view = co_await ask_client(r, std::move(message));
   if (!view)
     co_return bad(r, view.error());
-  co_return with_info(r, message, view->get(), *names, clusters, false);
+  co_return with_info(r, before, view->get(), *names, clusters, false);
 }
 
 namespace {
@@ -293,9 +292,8 @@ awaitable<reply> list_service_names(request& r) {
     co_return bad(r, code::invalid, "pageSize must not be negative");
   // The selector picks by labels of services, which nothing sets in this line
   // of Nacos: all that is listed fits (7.6).
-  const auto listed
-    = co_await ask(r.node.namespaces(),
-                   api::list_services{r.meta, names->space, names->group});
+  api::list_services wanted{r.meta, names->space, names->group};
+  const auto listed = co_await ask(r.node.namespaces(), std::move(wanted));
   if (!listed)
     co_return bad(r, listed.error());
   co_return good(r, names_page(listed->services, page, size));

@@ -33,26 +33,29 @@ awaitable<result<config_snapshot_ptr>> load_config(request& r, key_view key) {
 awaitable<result<model::outcome>>
 change_config(request& r, key_view key,
               std::shared_ptr<const pb::Command> command) {
-  co_return checked(co_await ask(r.node.replica(partition_of(r, key)),
-                                 api::propose{r.meta, std::move(command)}));
+  api::propose message{r.meta, std::move(command)};
+  auto answer = co_await ask(r.node.replica(partition_of(r, key)),
+                             std::move(message));
+  co_return checked(std::move(answer));
 }
 
 awaitable<result<model::outcome>>
 change_service(request& r, const service_key& key,
                std::shared_ptr<const pb::Command> command) {
   if (const auto slot = r.node.services().find(key.view())) {
-    auto answer
-      = co_await ask(slot->actor(), api::change_service{r.meta, command});
+    api::change_service message{r.meta, command};
+    auto answer = co_await ask(slot->actor(), std::move(message));
     // An actor that has just gone did nothing: the next one is asked.
     if (answer || answer.error().code != errc::unavailable)
       co_return checked(std::move(answer));
   }
-  const auto opened
-    = co_await ask(r.node.namespaces(), api::open_service{r.meta, key});
+  api::open_service wanted{r.meta, key};
+  const auto opened = co_await ask(r.node.namespaces(), std::move(wanted));
   if (!opened)
     co_return std::unexpected(opened.error());
-  co_return checked(co_await ask(opened->slot->actor(),
-                                 api::change_service{r.meta, command}));
+  api::change_service message{r.meta, std::move(command)};
+  auto answer = co_await ask(opened->slot->actor(), std::move(message));
+  co_return checked(std::move(answer));
 }
 
 } // namespace muster::nacos::remote

@@ -9,6 +9,10 @@
 #include "protocols/nacos/grpc/message_table.hpp"
 
 /// What handlers ask of the node. On an io_context thread; never throws.
+///
+/// A message that is asked is always a named local that is moved in: GCC 12
+/// copies an aggregate that is made inside of a co_await expression bit by bit,
+/// short strings with pointers into themselves included.
 namespace muster::nacos::remote {
 
 using boost::asio::awaitable;
