@@ -2,9 +2,9 @@
 
 #include <cstddef>
 
-/// Which slot of a snapshot's `render_cache` holds which answer. A number stands
-/// for one rendering only, over all protocols: who keeps another one takes a
-/// number that is free here (there are `render_cache::slots`).
+/// Which slot of a snapshot's `render_cache` holds which answer. A number
+/// stands for one rendering only, over all protocols: who keeps another one
+/// takes a number that is free here (there are `render_cache::slots`).
 namespace muster::common {
 
 /// Slots of `config_snapshot::rendered`.

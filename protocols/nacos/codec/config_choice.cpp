@@ -15,7 +15,7 @@ bool chosen_version::tagged() const noexcept {
 chosen_version choose_version(const config_snapshot* snapshot,
                               const client_labels& labels) noexcept {
   const auto [body, gray] = config::choose(
-    snapshot, {labels.source_ip, labels.asked_tag, labels.own_tag});
+      snapshot, {labels.source_ip, labels.asked_tag, labels.own_tag});
   return {body, gray};
 }
 

@@ -13,7 +13,7 @@ namespace muster::nacos {
 namespace {
 
 constexpr std::array<std::string_view, 8> known_types{
-  "text", "json", "xml", "yaml", "html", "properties", "toml", "unset"};
+    "text", "json", "xml", "yaml", "html", "properties", "toml", "unset"};
 
 constexpr std::int32_t beta_priority = std::numeric_limits<std::int32_t>::max();
 constexpr std::int32_t tag_priority = beta_priority - 1;
@@ -151,10 +151,11 @@ std::shared_ptr<const pb::Command> publish_command(const config_form& form,
   return command;
 }
 
-std::shared_ptr<const pb::Command>
-remove_command(const key_view& key, std::string_view gray_name,
-               std::string_view user, std::string_view source_ip,
-               wall_time now) {
+std::shared_ptr<const pb::Command> remove_command(const key_view& key,
+                                                  std::string_view gray_name,
+                                                  std::string_view user,
+                                                  std::string_view source_ip,
+                                                  wall_time now) {
   const auto fill = [&](auto& body) {
     set_key(*body.mutable_key(), key);
     body.set_user(std::string{user});

@@ -52,10 +52,11 @@ std::shared_ptr<const pb::Command> publish_command(const config_form& form,
                                                    wall_time now);
 
 /// Removes the formal version, or the gray of that name.
-std::shared_ptr<const pb::Command>
-remove_command(const key_view& key, std::string_view gray_name,
-               std::string_view user, std::string_view source_ip,
-               wall_time now);
+std::shared_ptr<const pb::Command> remove_command(const key_view& key,
+                                                  std::string_view gray_name,
+                                                  std::string_view user,
+                                                  std::string_view source_ip,
+                                                  wall_time now);
 
 /// `blue` and `tag_blue` both name the gray `tag_blue` (nacos-http 2.1).
 std::string tag_gray_name(std::string_view tag);

@@ -1,6 +1,5 @@
 #include "protocols/nacos/codec/instance_json.hpp"
 
-
 #include <boost/json.hpp>
 
 #include "protocols/common/json.hpp"
@@ -32,24 +31,24 @@ void write_generator(json_out& out, const naming::metadata_map& metadata) {
 void write_head(json_out& out, const key_view& key, std::string_view grouped,
                 std::string_view clusters, const list_form& form) {
   out.object()
-    .member("name", form.grouped_name ? grouped : key.name)
-    .member("groupName", key.group)
-    .member("clusters", clusters)
-    .member("cacheMillis", cache_ms)
-    .key("hosts")
-    .array();
+      .member("name", form.grouped_name ? grouped : key.name)
+      .member("groupName", key.group)
+      .member("clusters", clusters)
+      .member("cacheMillis", cache_ms)
+      .key("hosts")
+      .array();
 }
 
 void write_tail(json_out& out, std::uint64_t last_ref_ms, bool protect) {
   out.end()
-    .member("lastRefTime", last_ref_ms)
-    .member("checksum", "")
-    // 3.x calls it allIps, clients of 1.x and Go read allIPs.
-    .member("allIps", false)
-    .member("allIPs", false)
-    .member("reachProtectionThreshold", protect)
-    .member("valid", true)
-    .end();
+      .member("lastRefTime", last_ref_ms)
+      .member("checksum", "")
+      // 3.x calls it allIps, clients of 1.x and Go read allIPs.
+      .member("allIps", false)
+      .member("allIPs", false)
+      .member("reachProtectionThreshold", protect)
+      .member("valid", true)
+      .end();
 }
 
 /// A JSON member that may be a text, a number or a boolean, as text.
@@ -138,22 +137,22 @@ void write_instance(json_out& out, const naming::instance& instance,
   const auto times = heartbeat_times(instance.metadata);
   const auto healthy = show_healthy || instance.healthy;
   out.object()
-    .member("instanceId", instance.instance_id)
-    .member("ip", instance.ip)
-    .member("port", instance.port)
-    .member("weight", instance.weight)
-    .member("healthy", healthy);
+      .member("instanceId", instance.instance_id)
+      .member("ip", instance.ip)
+      .member("port", instance.port)
+      .member("weight", instance.weight)
+      .member("healthy", healthy);
   if (with_valid)
     out.member("valid", healthy);
   out.member("enabled", instance.enabled)
-    .member("ephemeral", instance.ephemeral)
-    .member("clusterName", instance.cluster)
-    .member("serviceName", grouped)
-    .key("metadata");
+      .member("ephemeral", instance.ephemeral)
+      .member("clusterName", instance.cluster)
+      .member("serviceName", grouped)
+      .key("metadata");
   write_metadata(out, instance.metadata);
   out.member("instanceHeartBeatInterval", times.interval.count())
-    .member("instanceHeartBeatTimeOut", times.timeout.count())
-    .member("ipDeleteTimeout", times.remove_after.count());
+      .member("instanceHeartBeatTimeOut", times.timeout.count())
+      .member("ipDeleteTimeout", times.remove_after.count());
   write_generator(out, instance.metadata);
   out.end();
 }
@@ -209,9 +208,9 @@ result<naming::instance> parse_instance(const json::object& object) {
   naming::instance instance;
   for (const auto& [name, value] : object)
     if (!read_member(name, value, instance))
-      return fail(errc::invalid_argument,
-                  "instance: member '" + std::string{name}
-                    + "' has the wrong type");
+      return fail(errc::invalid_argument, "instance: member '"
+                                              + std::string{name}
+                                              + "' has the wrong type");
   if (blank(instance.cluster))
     instance.cluster = default_cluster;
   return instance;

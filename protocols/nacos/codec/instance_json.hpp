@@ -29,8 +29,7 @@ void write_instance(common::json_out& out, const naming::instance& instance,
                     bool with_valid = false);
 
 /// ServiceInfo: the hosts that `wanted` selects, `clusters` echoed as sent.
-void write_service_info(common::json_out& out,
-                        const naming::service_view& view,
+void write_service_info(common::json_out& out, const naming::service_view& view,
                         const naming::selection& wanted, const list_form& form);
 
 /// ServiceInfo of a service that nobody knows: no hosts, `lastRefTime` = now.

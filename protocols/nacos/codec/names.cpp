@@ -56,7 +56,7 @@ std::optional<std::string> check(std::string_view param, std::string_view value,
     return std::nullopt;
   if (java_length(value) > length_max)
     return illegal(param, "the param length should not exceed "
-                            + std::to_string(length_max) + ".");
+                              + std::to_string(length_max) + ".");
   if (!legal)
     return illegal(param, "illegal characters should not appear in the param.");
   return std::nullopt;
@@ -137,17 +137,17 @@ bool same_letters(std::string_view a, std::string_view b) noexcept {
 }
 
 std::optional<std::string> check_names(const checked_names& n) {
-  const auto no_signs = n.space_name.find_first_of("@#$%^&*")
-                        == std::string_view::npos;
+  const auto no_signs =
+      n.space_name.find_first_of("@#$%^&*") == std::string_view::npos;
   if (auto fault = check("namespaceShowName", n.space_name, 256, no_signs))
     return fault;
-  if (auto fault
-      = check("namespaceId/tenant", n.space, 64, all_of(n.space, "_-")))
+  if (auto fault =
+          check("namespaceId/tenant", n.space, 64, all_of(n.space, "_-")))
     return fault;
   if (auto fault = check("dataId", n.data_id, 256, all_of(n.data_id, "-_:.")))
     return fault;
-  if (auto fault
-      = check("serviceName", n.service, 512, legal_service(n.service)))
+  if (auto fault =
+          check("serviceName", n.service, 512, legal_service(n.service)))
     return fault;
   if (auto fault = check("group", n.group, 128, all_of(n.group, "-_:.")))
     return fault;
@@ -168,7 +168,7 @@ check_metadata(const naming::metadata_map& metadata) {
   if (length <= metadata_length_max)
     return std::nullopt;
   return illegal("Metadata", "the param length should not exceed "
-                               + std::to_string(metadata_length_max) + ".");
+                                 + std::to_string(metadata_length_max) + ".");
 }
 
 std::optional<std::string> check_instance(const naming::instance& instance) {

@@ -9,7 +9,8 @@
 #include "actors/core/naming/view.hpp"
 
 /// Names as Nacos spells them on the wire, and what it accepts as a name.
-/// Pure functions, any thread. Source: nacos-http 1.3, 1.8, 3; nacos-grpc 6.2, B.
+/// Pure functions, any thread. Source: nacos-http 1.3, 1.8, 3; nacos-grpc 6.2,
+/// B.
 namespace muster::nacos {
 
 /// Between group and service in the wire name of a service: `group@@service`.

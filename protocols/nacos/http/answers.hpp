@@ -94,8 +94,8 @@ api_error illegal_name(std::string text);
 // -- responses ----------------------------------------------------------------
 
 inline constexpr std::string_view json_type = "application/json";
-inline constexpr std::string_view json_utf8_type
-  = "application/json;charset=UTF-8";
+inline constexpr std::string_view json_utf8_type =
+    "application/json;charset=UTF-8";
 inline constexpr std::string_view text_type = "text/plain;charset=UTF-8";
 
 http::response json_reply(std::string body);

@@ -15,7 +15,7 @@ namespace {
 /// `open_service` starts. All messages sent this way may be done twice.
 template <class Make>
 auto ask_service(context& c, const service_key& key, Make make)
-  -> decltype(ask(api::service_actor{}, make())) {
+    -> decltype(ask(api::service_actor{}, make())) {
   if (const auto slot = c.node.services().find(key.view())) {
     auto answer = co_await ask(slot->actor(), make());
     if (answer || answer.error().code != errc::unavailable)
@@ -89,12 +89,11 @@ const naming::hosted_instance* find_at(const naming::service_view& view,
 awaitable<result<config_snapshot_ptr>> load_config(context& c, key_view key) {
   if (auto known = c.node.configs().find(key))
     co_return std::move(*known);
-  const auto partition = model::config_partition(key.space, key.group,
-                                                 c.node.facts().partitions);
-  api::load_config load{c.request.meta,
-                        config_key{std::string{key.space},
-                                   std::string{key.group},
-                                   std::string{key.name}}};
+  const auto partition =
+      model::config_partition(key.space, key.group, c.node.facts().partitions);
+  api::load_config load{c.request.meta, config_key{std::string{key.space},
+                                                   std::string{key.group},
+                                                   std::string{key.name}}};
   auto loaded = co_await ask(c.node.tables(partition), std::move(load));
   if (!loaded)
     co_return std::unexpected(std::move(loaded.error()));
@@ -104,11 +103,10 @@ awaitable<result<config_snapshot_ptr>> load_config(context& c, key_view key) {
 awaitable<result<model::outcome>>
 change_config(context& c, key_view key,
               std::shared_ptr<const pb::Command> command) {
-  const auto partition = model::config_partition(key.space, key.group,
-                                                 c.node.facts().partitions);
+  const auto partition =
+      model::config_partition(key.space, key.group, c.node.facts().partitions);
   api::propose propose{c.request.meta, std::move(command)};
-  auto answer
-    = co_await ask(c.node.replica(partition), std::move(propose));
+  auto answer = co_await ask(c.node.replica(partition), std::move(propose));
   co_return checked(std::move(answer));
 }
 
@@ -136,9 +134,7 @@ void set_key(pb::ServiceKey& out, const service_key& key) {
 awaitable<result<model::outcome>>
 change_service(context& c, const service_key& key, pb::Command command) {
   const auto shared = std::make_shared<const pb::Command>(std::move(command));
-  const auto make = [&] {
-    return api::change_service{c.request.meta, shared};
-  };
+  const auto make = [&] { return api::change_service{c.request.meta, shared}; };
   auto answer = co_await ask_service(c, key, make);
   co_return checked(std::move(answer));
 }
@@ -156,8 +152,8 @@ awaitable<or_error<void>> register_instance(context& c, service_key key,
     co_return or_error<void>{};
   }
   auto client_id = http_client_id(instance.ip, instance.port, true);
-  const auto shared
-    = std::make_shared<const naming::instance>(std::move(instance));
+  const auto shared =
+      std::make_shared<const naming::instance>(std::move(instance));
   const auto make = [&] {
     return api::publish_instances{c.request.meta, client_id, {}, {shared}};
   };
@@ -201,9 +197,9 @@ beat(context& c, service_key key, std::string_view ip, std::uint16_t port,
   if (!slot && !full)
     co_return api::beat_answer{};
   const auto client_id = http_client_id(ip, port, true);
-  auto shared = full ? std::make_shared<const naming::instance>(
-                  std::move(*full))
-                     : nullptr;
+  auto shared = full
+                    ? std::make_shared<const naming::instance>(std::move(*full))
+                    : nullptr;
   const auto make = [&] {
     return api::beat_instance{c.request.meta, client_id, shared};
   };
@@ -224,13 +220,12 @@ or_error<naming::hosted_ptr> find_host(const naming::service_view* view,
   if (!view || view->hosts.empty())
     return refuse({404, wire_code::resource_not_found,
                    "no ips found for cluster " + std::string{cluster}
-                     + " in service " + grouped_name(key)});
+                       + " in service " + grouped_name(key)});
   for (const auto& host : view->hosts)
     if (host->shown->ip == ip && host->shown->port == port
         && host->shown->cluster == cluster)
       return host;
-  return refuse(
-    {404, wire_code::resource_not_found, "no matched ip found!"});
+  return refuse({404, wire_code::resource_not_found, "no matched ip found!"});
 }
 
 } // namespace muster::nacos

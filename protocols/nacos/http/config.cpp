@@ -37,8 +37,7 @@ void add_config_headers(response& answer, const config_snapshot& snapshot,
   headers.emplace_back("Config-Type", type_of(snapshot, chosen));
   headers.emplace_back("Content-MD5", chosen.body->md5);
   add_no_cache(answer);
-  headers.emplace_back("Last-Modified",
-                       http_date(chosen.body->modify_time_ms));
+  headers.emplace_back("Last-Modified", http_date(chosen.body->modify_time_ms));
   if (!chosen.gray)
     headers.emplace_back("Encrypted-Data-Key", chosen.body->encrypted_data_key);
   if (chosen.beta())
@@ -59,10 +58,9 @@ response content_reply(const config_snapshot& snapshot,
 response cached_content(const config_snapshot& snapshot) {
   if (auto kept = snapshot.rendered.find(slot::http_content))
     return http::reply(std::move(kept));
-  const auto answer
-    = content_reply(snapshot, {snapshot.formal.get(), nullptr});
+  const auto answer = content_reply(snapshot, {snapshot.formal.get(), nullptr});
   return http::reply(
-    snapshot.rendered.keep(slot::http_content, http::render(answer)));
+      snapshot.rendered.keep(slot::http_content, http::render(answer)));
 }
 
 /// ConfigInfo4Beta (2.1) of the beta, or null.
@@ -73,18 +71,18 @@ std::string beta_json(const config_snapshot* snapshot) {
     if (gray.name != beta_gray_name)
       continue;
     common::json_out(out)
-      .object()
-      .member("id", std::to_string(gray.body.id))
-      .member("dataId", snapshot->key.data_id)
-      .member("group", snapshot->key.group)
-      .member("content", gray.body.content)
-      .member("md5", gray.body.md5)
-      .member("encryptedDataKey", nullptr)
-      .member("tenant", snapshot->key.space)
-      .member("appName", gray.body.app_name)
-      .member("type", nullptr)
-      .member("betaIps", gray.expression)
-      .end();
+        .object()
+        .member("id", std::to_string(gray.body.id))
+        .member("dataId", snapshot->key.data_id)
+        .member("group", snapshot->key.group)
+        .member("content", gray.body.content)
+        .member("md5", gray.body.md5)
+        .member("encryptedDataKey", nullptr)
+        .member("tenant", snapshot->key.space)
+        .member("appName", gray.body.app_name)
+        .member("type", nullptr)
+        .member("betaIps", gray.expression)
+        .end();
     return out;
   }
   return "null";
@@ -108,8 +106,7 @@ awaitable<response> beta_get(context& c, key_view key) {
   if (!snapshot)
     co_return error_reply(family::config_v1, c.request,
                           to_api_error(snapshot.error()));
-  auto answer
-    = rest_result(200, "query beta ok", beta_json(snapshot->get()));
+  auto answer = rest_result(200, "query beta ok", beta_json(snapshot->get()));
   answer.content_type = json_utf8_type;
   co_return answer;
 }
@@ -117,9 +114,8 @@ awaitable<response> beta_get(context& c, key_view key) {
 awaitable<result<model::outcome>> remove(context& c, key_view key,
                                          std::string gray) {
   const auto& request = c.request;
-  auto command
-    = remove_command(key, gray, request.params().get("username"),
-                     request.source_ip(), c.node.time().wall());
+  auto command = remove_command(key, gray, request.params().get("username"),
+                                request.source_ip(), c.node.time().wall());
   co_return co_await change_config(c, key, std::move(command));
 }
 
@@ -173,23 +169,23 @@ std::string client_json(const config_snapshot& snapshot,
   std::string out;
   common::json_out json(out);
   json.object()
-    .member("resultCode", 200)
-    .member("errorCode", 0)
-    .member("message", nullptr)
-    .member("requestId", nullptr)
-    .member("content", chosen.body->content)
-    .key("encryptedDataKey");
+      .member("resultCode", 200)
+      .member("errorCode", 0)
+      .member("message", nullptr)
+      .member("requestId", nullptr)
+      .member("content", chosen.body->content)
+      .key("encryptedDataKey");
   if (chosen.gray)
     json.value(nullptr);
   else
     json.value(chosen.body->encrypted_data_key);
   json.member("contentType", type_of(snapshot, chosen))
-    .member("md5", chosen.body->md5)
-    .member("lastModified", chosen.body->modify_time_ms)
-    .member("tag", nullptr)
-    .member("beta", chosen.beta())
-    .member("success", true)
-    .end();
+      .member("md5", chosen.body->md5)
+      .member("lastModified", chosen.body->modify_time_ms)
+      .member("tag", nullptr)
+      .member("beta", chosen.beta())
+      .member("success", true)
+      .end();
   return out;
 }
 
@@ -208,11 +204,10 @@ awaitable<response> config_get_v1(context& c) {
   if (!snapshot)
     co_return error_reply(family::config_v1, request,
                           to_api_error(snapshot.error()));
-  const auto labels = labels_of(request);
   const auto* found = snapshot->get();
-  if (found && found->grays.empty() && labels.asked_tag.empty())
+  if (found && found->grays.empty() && blank(request.params().get("tag")))
     co_return cached_content(*found);
-  const auto chosen = choose_version(found, labels);
+  const auto chosen = choose_version(found, labels_of(request));
   if (!chosen.body)
     co_return text_reply(404, std::string{absent_text} + '\n');
   co_return content_reply(*found, chosen);
@@ -252,8 +247,8 @@ awaitable<response> config_get_v2(context& c) {
   const auto chosen = choose_version(snapshot->get(), labels_of(request));
   if (!chosen.body)
     co_return error_reply(
-      family::envelope, request,
-      {404, wire_code::resource_not_found, std::string{absent_text}});
+        family::envelope, request,
+        {404, wire_code::resource_not_found, std::string{absent_text}});
   std::string content;
   common::append_json_string(content, chosen.body->content);
   auto answer = envelope(content);
@@ -288,8 +283,8 @@ awaitable<response> config_get_v3_client(context& c) {
                           to_api_error(snapshot.error()));
   // This API has no tag parameter.
   const auto chosen = choose_version(
-    snapshot->get(),
-    {request.source_ip(), {}, request.header("Vipserver-Tag")});
+      snapshot->get(),
+      {request.source_ip(), {}, request.header("Vipserver-Tag")});
   if (!chosen.body)
     co_return soft_error(wire_code::resource_not_found);
   co_return envelope(client_json(**snapshot, chosen));

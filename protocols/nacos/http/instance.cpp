@@ -26,8 +26,7 @@ family family_of(naming_names how) noexcept {
 }
 
 /// `ok` in the version's form, or the error.
-response ok_or_error(context& c, naming_names how,
-                     const or_error<void>& done) {
+response ok_or_error(context& c, naming_names how, const or_error<void>& done) {
   if (!done)
     return error_reply(family_of(how), c.request, done.error());
   return how == naming_names::v1 ? text_reply(200, std::string{ok_text})
@@ -52,22 +51,22 @@ awaitable<or_error<void>> do_remove(context& c, naming_names how) {
   const auto place = read_place(c.request, how);
   if (!place)
     co_return refuse(place.error());
-  co_return co_await remove_instance(c, std::move(*key), place->ip,
-                                     place->port, read_ephemeral(c.request));
+  co_return co_await remove_instance(c, std::move(*key), place->ip, place->port,
+                                     read_ephemeral(c.request));
 }
 
 /// One instance as the detail calls show it; v1 calls its service `service`.
 void write_detail(json_out& out, const naming::instance& shown,
                   const service_key& key, std::string_view service_member) {
   out.object()
-    .member(service_member, grouped_name(key))
-    .member("ip", shown.ip)
-    .member("port", shown.port)
-    .member("clusterName", shown.cluster)
-    .member("weight", shown.weight)
-    .member("healthy", shown.healthy)
-    .member("instanceId", shown.instance_id)
-    .key("metadata");
+      .member(service_member, grouped_name(key))
+      .member("ip", shown.ip)
+      .member("port", shown.port)
+      .member("clusterName", shown.cluster)
+      .member("weight", shown.weight)
+      .member("healthy", shown.healthy)
+      .member("instanceId", shown.instance_id)
+      .key("metadata");
   write_metadata(out, shown.metadata);
   out.end();
 }
@@ -81,8 +80,8 @@ or_error<std::string> do_get(context& c, naming_names how,
   if (!place)
     return refuse(place.error());
   const auto view = view_of(c, key->view());
-  const auto host
-    = find_host(view.get(), *key, place->ip, place->port, place->cluster);
+  const auto host =
+      find_host(view.get(), *key, place->ip, place->port, place->cluster);
   if (!host)
     return refuse(host.error());
   std::string body;
@@ -98,7 +97,7 @@ naming::selection selection_of(const common::params& params,
 }
 
 /// ServiceInfo of a service, known or not.
-std::string list_json(context& c, const service_key& key,
+std::string list_json(context& c, const key_view& key,
                       const naming::service_view* view,
                       const naming::selection& wanted, const list_form& form) {
   std::string body;
@@ -106,7 +105,7 @@ std::string list_json(context& c, const service_key& key,
   if (view)
     write_service_info(out, *view, wanted, form);
   else
-    write_empty_service_info(out, key.view(), wanted.clusters,
+    write_empty_service_info(out, key, wanted.clusters,
                              to_unix_ms(c.node.time().wall()), form);
   return body;
 }
@@ -119,17 +118,17 @@ response cached_list(const naming::service_view& view) {
   json_out out(body);
   write_service_info(out, view, {}, v1_list);
   return http::reply(view.rendered.keep(
-    slot::http_list, http::render(json_reply(std::move(body)))));
+      slot::http_list, http::render(json_reply(std::move(body)))));
 }
 
 response beat_reply(const api::beat_answer& answer) {
   std::string body;
   json_out(body)
-    .object()
-    .member("clientBeatInterval", answer.interval.count())
-    .member("code", answer.known ? 10200 : 20404)
-    .member("lightBeatEnabled", true)
-    .end();
+      .object()
+      .member("clientBeatInterval", answer.interval.count())
+      .member("code", answer.known ? 10200 : 20404)
+      .member("lightBeatEnabled", true)
+      .end();
   return json_reply(std::move(body));
 }
 
@@ -178,15 +177,15 @@ awaitable<response> do_beat(context& c, naming_names how) {
   // A light beat without an address is one of an unknown instance.
   std::string ip{full->has_value() ? std::string_view{(*full)->ip}
                                    : trim(request.params().get("ip"))};
-  const auto port
-    = full->has_value()
-        ? (*full)->port
-        : static_cast<std::uint16_t>(
-          integer(trim(request.params().get("port"))).value_or(0));
+  const auto port =
+      full->has_value()
+          ? (*full)->port
+          : static_cast<std::uint16_t>(
+              integer(trim(request.params().get("port"))).value_or(0));
   if (ip.empty())
     co_return beat_reply({});
-  const auto answer
-    = co_await beat(c, std::move(*key), ip, port, std::move(*full));
+  const auto answer =
+      co_await beat(c, std::move(*key), ip, port, std::move(*full));
   if (!answer)
     co_return error_reply(of, request, answer.error());
   co_return beat_reply(*answer);
@@ -216,8 +215,8 @@ awaitable<response> instance_register_v3(context& c) {
   const auto place = read_place(c.request, how);
   if (!place)
     co_return error_reply(family::envelope, c.request, place.error());
-  const auto answer = co_await beat(c, std::move(*key), place->ip, place->port,
-                                    std::nullopt);
+  const auto answer =
+      co_await beat(c, std::move(*key), place->ip, place->port, std::nullopt);
   if (!answer)
     co_return error_reply(family::envelope, c.request, answer.error());
   co_return answer->known ? envelope(ok_json)
@@ -252,30 +251,30 @@ awaitable<response> instance_get_v2(context& c) {
 }
 
 awaitable<response> instance_list_v1(context& c) {
-  const auto key = read_service_key(c.request, naming_names::v1);
+  const auto key = read_service_view(c.request, naming_names::v1);
   if (!key)
     co_return error_reply(family::naming_v1, c.request, key.error());
   const auto wanted = selection_of(c.request.params(), "clusters");
-  const auto view = view_of(c, key->view());
+  const auto view = view_of(c, *key);
   if (view && wanted.clusters.empty() && !wanted.healthy_only)
     co_return cached_list(*view);
   co_return json_reply(list_json(c, *key, view.get(), wanted, v1_list));
 }
 
 awaitable<response> instance_list_v2(context& c) {
-  const auto key = read_service_key(c.request, naming_names::v2_argument);
+  const auto key = read_service_view(c.request, naming_names::v2_argument);
   if (!key)
     co_return error_reply(family::envelope, c.request, key.error());
   const auto wanted = selection_of(c.request.params(), "clusterName");
-  const auto view = view_of(c, key->view());
+  const auto view = view_of(c, *key);
   co_return envelope(list_json(c, *key, view.get(), wanted, v2_list));
 }
 
 awaitable<response> instance_list_v3(context& c) {
-  const auto key = read_service_key(c.request, naming_names::v3);
+  const auto key = read_service_view(c.request, naming_names::v3);
   if (!key)
     co_return error_reply(family::envelope, c.request, key.error());
-  const auto view = view_of(c, key->view());
+  const auto view = view_of(c, *key);
   std::string body;
   json_out out(body);
   out.array();
@@ -283,7 +282,8 @@ awaitable<response> instance_list_v3(context& c) {
     const auto wanted = selection_of(c.request.params(), "clusterName");
     const auto chosen = naming::select(*view, wanted);
     for (const auto& host : chosen.hosts)
-      write_instance(out, *host->shown, grouped_name(*key), chosen.protect);
+      write_instance(out, *host->shown, grouped_name(key->group, key->name),
+                     chosen.protect);
   }
   out.end();
   co_return envelope(body);

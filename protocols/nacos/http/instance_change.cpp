@@ -59,13 +59,12 @@ awaitable<or_error<void>> update(context& c, naming_names how) {
   if (!instance)
     co_return refuse(instance.error());
   if (!exists(view_of(c, key->view()).get()))
-    co_return refuse({400, wire_code::instance_error,
-                      "service not found, namespace: " + key->space
-                        + ", service: Service{namespace='" + key->space
-                        + "', group='" + key->group + "', name='"
-                        + key->service + "', ephemeral="
-                        + (instance->ephemeral ? "true" : "false")
-                        + ", revision=0}"});
+    co_return refuse(
+        {400, wire_code::instance_error,
+         "service not found, namespace: " + key->space
+             + ", service: Service{namespace='" + key->space + "', group='"
+             + key->group + "', name='" + key->service + "', ephemeral="
+             + (instance->ephemeral ? "true" : "false") + ", revision=0}"});
   pb::OverrideRecord values;
   values.set_weight(instance->weight);
   values.set_enabled(instance->enabled);
@@ -84,8 +83,8 @@ struct patch_form {
 or_error<patch_form> read_patch(const common::params& params) {
   patch_form form;
   if (const auto text = params.find("metadata"); text && !blank(*text)) {
-    const auto metadata
-      = read_metadata(*text, wire_code::instance_metadata_error);
+    const auto metadata =
+        read_metadata(*text, wire_code::instance_metadata_error);
     if (!metadata)
       return refuse(metadata.error());
     if (auto fault = check_metadata(*metadata))
@@ -115,8 +114,8 @@ awaitable<or_error<void>> patch(context& c, naming_names how) {
   if (!form)
     co_return refuse(form.error());
   const auto view = view_of(c, key->view());
-  const auto host
-    = find_host(view.get(), *key, place->ip, place->port, place->cluster);
+  const auto host =
+      find_host(view.get(), *key, place->ip, place->port, place->cluster);
   if (!host)
     co_return refuse(host.error());
   auto where = owned(*place);
@@ -158,8 +157,8 @@ awaitable<or_error<std::string>> change_metadata(context& c, naming_names how,
   });
   if (!text)
     co_return refuse(text.error());
-  const auto metadata
-    = read_metadata(*text, wire_code::instance_metadata_error);
+  const auto metadata =
+      read_metadata(*text, wire_code::instance_metadata_error);
   if (!metadata)
     co_return refuse(metadata.error());
   pb::OverrideRecord values;
@@ -174,8 +173,8 @@ awaitable<or_error<std::string>> change_metadata(context& c, naming_names how,
     const auto& shown = *host->shown;
     place_key place{shown.ip, shown.port, shown.cluster};
     auto copy = values;
-    const auto done = co_await lay_over(c, *key, std::move(place),
-                                        std::move(copy), mode);
+    const auto done =
+        co_await lay_over(c, *key, std::move(place), std::move(copy), mode);
     if (!done)
       co_return refuse(done.error());
     out.value(shown.ip + ':' + std::to_string(shown.port) + ":unknown:"
@@ -185,8 +184,7 @@ awaitable<or_error<std::string>> change_metadata(context& c, naming_names how,
   co_return body;
 }
 
-response batch_reply(context& c, naming_names how,
-                     or_error<std::string> done) {
+response batch_reply(context& c, naming_names how, or_error<std::string> done) {
   if (how == naming_names::v1)
     return done ? json_reply(std::move(*done))
                 : error_reply(family::naming_v1, c.request, done.error());
@@ -238,8 +236,8 @@ awaitable<response> instance_metadata_put_v1(context& c) {
 }
 
 awaitable<response> instance_metadata_remove_v1(context& c) {
-  auto done
-    = co_await change_metadata(c, naming_names::v1, put_mode::REMOVE_KEYS);
+  auto done =
+      co_await change_metadata(c, naming_names::v1, put_mode::REMOVE_KEYS);
   co_return batch_reply(c, naming_names::v1, std::move(done));
 }
 
@@ -249,8 +247,8 @@ awaitable<response> instance_metadata_put_v2(context& c) {
 }
 
 awaitable<response> instance_metadata_remove_v2(context& c) {
-  auto done
-    = co_await change_metadata(c, naming_names::v2, put_mode::REMOVE_KEYS);
+  auto done =
+      co_await change_metadata(c, naming_names::v2, put_mode::REMOVE_KEYS);
   co_return batch_reply(c, naming_names::v2, std::move(done));
 }
 

@@ -61,10 +61,10 @@ awaitable<result<std::vector<listened>>> compare(poll& p) {
 awaitable<result<void>> watch(poll& p) {
   std::map<std::pair<std::string_view, std::string_view>,
            std::vector<std::string>>
-    groups;
+      groups;
   for (const auto& item : p.items)
     groups[{space_or_public(item.tenant), item.group}].emplace_back(
-      item.data_id);
+        item.data_id);
   for (auto& [where, data_ids] : groups) {
     // The request's own deadline is that of the hold; registering is quick.
     api::open_config_group open;
@@ -90,7 +90,7 @@ awaitable<result<std::vector<listened>>> compare_fired(poll& p,
   for (const auto& one : fired) {
     const auto key = one->change.key.view();
     const auto item = std::ranges::find_if(
-      p.items, [&](const listened& i) { return key_of(i) == key; });
+        p.items, [&](const listened& i) { return key_of(i) == key; });
     if (item == p.items.end())
       continue;
     const auto other = co_await differs(p, *item);
@@ -177,8 +177,8 @@ response poll_error(const http::request& request, const error& e) {
 awaitable<response> config_listen_v1(context& c) {
   const auto& request = c.request;
   // Clients encode each word or the whole value once more.
-  const auto text
-    = common::url_decode(request.params().get("Listening-Configs"));
+  const auto text =
+      common::url_decode(request.params().get("Listening-Configs"));
   auto items = parse_listening(text);
   if (!items)
     co_return poll_error(request, items.error());
@@ -200,7 +200,7 @@ awaitable<response> config_listen_v1(context& c) {
   if (!wanted)
     co_return error_reply(family::config_v1, request, not_a_number(timeout));
   const auto asked = milliseconds{std::clamp<std::int64_t>(
-    *wanted - hold_margin.count(), hold_min.count(), hold_max.count())};
+      *wanted - hold_margin.count(), hold_min.count(), hold_max.count())};
   changed = co_await hold(p, c.node.time().steady() + asked);
   if (!changed)
     co_return poll_error(request, changed.error());

@@ -20,9 +20,12 @@ using common::json_out;
 
 std::string_view status_word(api::node_state state) noexcept {
   switch (state) {
-    case api::node_state::starting: return "STARTING";
-    case api::node_state::serving: return "UP";
-    case api::node_state::draining: break;
+  case api::node_state::starting:
+    return "STARTING";
+  case api::node_state::serving:
+    return "UP";
+  case api::node_state::draining:
+    break;
   }
   return "DOWN";
 }
@@ -60,8 +63,8 @@ void add(counts& sum, const naming::service_view& view,
 awaitable<result<counts>> count_all(context& c) {
   const auto& meta = c.request.meta;
   api::list_namespaces query{meta};
-  const auto spaces
-    = co_await ask(c.node.tables(partition_id{0}), std::move(query));
+  const auto spaces =
+      co_await ask(c.node.tables(partition_id{0}), std::move(query));
   if (!spaces)
     co_return std::unexpected(spaces.error());
   std::vector<std::string> ids{std::string{public_namespace}};
@@ -78,8 +81,7 @@ awaitable<result<counts>> count_all(context& c) {
     for (const auto& slot : found->services) {
       views.push_back(slot->view());
       add(sum, *views.back(), seen);
-      const auto watchers
-        = co_await ask(slot->actor(), api::count_watchers{});
+      const auto watchers = co_await ask(slot->actor(), api::count_watchers{});
       sum.watchers += watchers.value_or(0);
     }
   }
@@ -96,12 +98,12 @@ void write_machine(json_out& out) {
   struct sysinfo memory {};
   const auto known = sysinfo(&memory) == 0 && memory.totalram > 0;
   const auto used = known ? 1
-                              - static_cast<double>(memory.freeram)
-                                  / static_cast<double>(memory.totalram)
+                                - static_cast<double>(memory.freeram)
+                                      / static_cast<double>(memory.totalram)
                           : 0;
   out.member("cpu", std::min(1.0, load / cores))
-    .member("load", load)
-    .member("mem", used);
+      .member("load", load)
+      .member("mem", used);
 }
 
 /// `responsible…` counts equal the whole on one node; v2 leaves
@@ -116,18 +118,18 @@ awaitable<or_error<std::string>> metrics(context& c, bool v1) {
     const auto sum = co_await count_all(c);
     if (!sum)
       co_return refuse(to_api_error(sum.error()));
-    const auto clients = sum->heart_beat_clients + sum->persistent_clients
-                         + sum->connections;
+    const auto clients =
+        sum->heart_beat_clients + sum->persistent_clients + sum->connections;
     out.member("serviceCount", sum->services)
-      .member("instanceCount", sum->instances)
-      .member("subscribeCount", sum->watchers);
+        .member("instanceCount", sum->instances)
+        .member("subscribeCount", sum->watchers);
     if (v1)
       out.member("responsibleInstanceCount", sum->instances);
     out.member("clientCount", clients)
-      .member("connectionBasedClientCount", sum->connections)
-      .member("ephemeralIpPortClientCount", sum->heart_beat_clients)
-      .member("persistentIpPortClientCount", sum->persistent_clients)
-      .member("responsibleClientCount", clients);
+        .member("connectionBasedClientCount", sum->connections)
+        .member("ephemeralIpPortClientCount", sum->heart_beat_clients)
+        .member("persistentIpPortClientCount", sum->persistent_clients)
+        .member("responsibleClientCount", clients);
     write_machine(out);
   }
   out.end();
@@ -151,12 +153,12 @@ awaitable<response> naming_metrics_v2(context& c) {
 awaitable<response> naming_health_v1(context& c) {
   std::string body;
   json_out(body)
-    .object()
-    .member("msg", "Hello! I am Nacos-Naming and healthy! total services: "
-                     + std::to_string(c.node.services().size())
-                     + ", local port:"
-                     + std::to_string(c.node.facts().http_port))
-    .end();
+      .object()
+      .member("msg",
+              "Hello! I am Nacos-Naming and healthy! total services: "
+                  + std::to_string(c.node.services().size())
+                  + ", local port:" + std::to_string(c.node.facts().http_port))
+      .end();
   co_return json_reply(std::move(body));
 }
 

@@ -30,15 +30,15 @@ struct space_row {
 std::string row_json(const space_row& row) {
   std::string out;
   json_out(out)
-    .object()
-    .member("namespace", row.id)
-    .member("namespaceShowName", row.name)
-    .member("namespaceDesc", row.description)
-    .member("quota", quota)
-    .member("configCount", row.config_count)
-    // 0 = the default one, 2 = made by somebody.
-    .member("type", row.id == public_namespace ? 0 : 2)
-    .end();
+      .object()
+      .member("namespace", row.id)
+      .member("namespaceShowName", row.name)
+      .member("namespaceDesc", row.description)
+      .member("quota", quota)
+      .member("configCount", row.config_count)
+      // 0 = the default one, 2 = made by somebody.
+      .member("type", row.id == public_namespace ? 0 : 2)
+      .end();
   return out;
 }
 
@@ -50,8 +50,8 @@ count_configs(context& c) {
     api::count_configs query;
     query.meta = c.request.meta;
     query.partition = partition_id{p};
-    const auto counted
-      = co_await ask(c.node.tables(partition_id{p}), std::move(query));
+    const auto counted =
+        co_await ask(c.node.tables(partition_id{p}), std::move(query));
     if (!counted)
       co_return std::unexpected(counted.error());
     for (const auto& [space, n] : counted->by_space)
@@ -63,8 +63,8 @@ count_configs(context& c) {
 /// All namespaces, `public` first.
 awaitable<result<std::vector<space_row>>> load_spaces(context& c) {
   api::list_namespaces query{c.request.meta};
-  const auto stored
-    = co_await ask(c.node.tables(partition_id{0}), std::move(query));
+  const auto stored =
+      co_await ask(c.node.tables(partition_id{0}), std::move(query));
   if (!stored)
     co_return std::unexpected(stored.error());
   const auto counted = co_await count_configs(c);
@@ -141,19 +141,17 @@ or_error<void> check_space(const common::params& params,
 
 awaitable<result<model::outcome>> propose_meta(context& c,
                                                pb::Command command) {
-  api::propose propose{
-    c.request.meta, std::make_shared<const pb::Command>(std::move(command))};
-  auto answer
-    = co_await ask(c.node.replica(partition_id{0}), std::move(propose));
+  api::propose propose{c.request.meta,
+                       std::make_shared<const pb::Command>(std::move(command))};
+  auto answer =
+      co_await ask(c.node.replica(partition_id{0}), std::move(propose));
   if (answer && answer->code != errc::ok)
-    co_return std::unexpected(
-      error{answer->code, std::move(answer->message)});
+    co_return std::unexpected(error{answer->code, std::move(answer->message)});
   co_return answer;
 }
 
-awaitable<result<model::outcome>> put_space(context& c,
-                                            const space_names& names,
-                                            pb::NamespacePut::Mode mode) {
+awaitable<result<model::outcome>>
+put_space(context& c, const space_names& names, pb::NamespacePut::Mode mode) {
   const auto& params = c.request.params();
   const auto id = trim(params.get(names.id));
   auto command = stamped(c);
@@ -168,7 +166,7 @@ awaitable<result<model::outcome>> put_space(context& c,
 awaitable<result<model::outcome>> remove_space(context& c) {
   auto command = stamped(c);
   command.mutable_namespace_remove()->set_id(
-    std::string{trim(c.request.params().get("namespaceId"))});
+      std::string{trim(c.request.params().get("namespaceId"))});
   co_return co_await propose_meta(c, std::move(command));
 }
 
@@ -225,8 +223,7 @@ awaitable<response> namespace_get_v1(context& c) {
     co_return rows ? rest_result(200, {}, *rows)
                    : console_error(c, rows.error());
   }
-  const auto id
-    = need(params, "namespaceId", &missing_console, blanks::count);
+  const auto id = need(params, "namespaceId", &missing_console, blanks::count);
   if (!id)
     co_return console_error(c, id.error());
   auto row = co_await one_json(c, *id, 500);
@@ -237,14 +234,13 @@ awaitable<response> namespace_create_v1(context& c) {
   const auto& params = c.request.params();
   if (auto fine = check_space(params, create_v1); !fine)
     co_return console_error(c, fine.error());
-  const auto name = need(params, create_v1.name, &missing_console,
-                         blanks::count);
+  const auto name =
+      need(params, create_v1.name, &missing_console, blanks::count);
   if (!name)
     co_return console_error(c, name.error());
   if (trim(params.get(create_v1.id)) == public_namespace)
     co_return json_reply("false");
-  const auto done
-    = co_await put_space(c, create_v1, pb::NamespacePut::CREATE);
+  const auto done = co_await put_space(c, create_v1, pb::NamespacePut::CREATE);
   if (!done && done.error().code != errc::already_exists)
     co_return console_error(c, to_api_error(done.error()));
   co_return json_reply(done ? "true" : "false");
@@ -259,16 +255,15 @@ awaitable<response> namespace_update_v1(context& c) {
   // A bad name is no refusal here, only not done.
   if (!check_space(params, update_v1))
     co_return json_reply("false");
-  const auto done
-    = co_await put_space(c, update_v1, pb::NamespacePut::UPDATE);
+  const auto done = co_await put_space(c, update_v1, pb::NamespacePut::UPDATE);
   if (!done_or_absent(done))
     co_return console_error(c, to_api_error(done.error()));
   co_return json_reply("true");
 }
 
 awaitable<response> namespace_remove_v1(context& c) {
-  const auto id = need(c.request.params(), "namespaceId", &missing_console,
-                       blanks::count);
+  const auto id =
+      need(c.request.params(), "namespaceId", &missing_console, blanks::count);
   if (!id)
     co_return console_error(c, id.error());
   const auto done = co_await remove_space(c);
@@ -283,8 +278,8 @@ awaitable<response> namespace_list_v2(context& c) {
 }
 
 awaitable<response> namespace_get_v2(context& c) {
-  const auto id
-    = need(c.request.params(), "namespaceId", &missing_v2, blanks::count);
+  const auto id =
+      need(c.request.params(), "namespaceId", &missing_v2, blanks::count);
   if (!id)
     co_return v2_error(c, id.error());
   const auto row = co_await one_json(c, *id, 404);
@@ -295,8 +290,7 @@ awaitable<response> namespace_create_v2(context& c) {
   const auto& params = c.request.params();
   if (auto fine = check_space(params, names_v2); !fine)
     co_return v2_error(c, fine.error());
-  const auto id
-    = need(params, names_v2.id, &missing_v2_form, blanks::count);
+  const auto id = need(params, names_v2.id, &missing_v2_form, blanks::count);
   if (!id)
     co_return v2_error(c, id.error());
   const auto name = need(params, names_v2.name, &missing_v2_form);
@@ -332,8 +326,8 @@ awaitable<response> namespace_update_v2(context& c) {
 }
 
 awaitable<response> namespace_remove_v2(context& c) {
-  const auto id
-    = need(c.request.params(), "namespaceId", &missing_v2, blanks::count);
+  const auto id =
+      need(c.request.params(), "namespaceId", &missing_v2, blanks::count);
   if (!id)
     co_return v2_error(c, id.error());
   const auto done = co_await remove_space(c);

@@ -23,14 +23,14 @@ std::string_view trimmed(const common::params& params, std::string_view name) {
 api_error missing_of(naming_names how, std::string_view name,
                      std::string_view type = "String") {
   switch (how) {
-    case naming_names::v1:
-      return missing_required(name);
-    case naming_names::v2_argument:
-    case naming_names::v2_grouped:
-      return missing_argument(name, type);
-    case naming_names::v2:
-    case naming_names::v3:
-      break;
+  case naming_names::v1:
+    return missing_required(name);
+  case naming_names::v2_argument:
+  case naming_names::v2_grouped:
+    return missing_argument(name, type);
+  case naming_names::v2:
+  case naming_names::v3:
+    break;
   }
   return missing_form(name, type);
 }
@@ -38,11 +38,11 @@ api_error missing_of(naming_names how, std::string_view name,
 /// What Java's name filter says to a wire name with an empty half; it answers
 /// v1 requests in the framework's own form.
 api_error bad_grouped(naming_names how, bool group_is_empty) {
-  const std::string why
-    = group_is_empty
-        ? "Param 'serviceName' is illegal, groupName can't be empty"
-        : "Param 'serviceName' is illegal, it should be format as "
-          "'groupName@@serviceName'";
+  const std::string why =
+      group_is_empty
+          ? "Param 'serviceName' is illegal, groupName can't be empty"
+          : "Param 'serviceName' is illegal, it should be format as "
+            "'groupName@@serviceName'";
   if (how != naming_names::v1)
     return invalid(why);
   return {400, wire_code::parameter_validate_error,
@@ -71,8 +71,7 @@ std::optional<std::string_view> enabled_param(const common::params& params) {
   return params.find("enable");
 }
 
-or_error<void> fill_flags(const http::request& request,
-                          naming::instance& out) {
+or_error<void> fill_flags(const http::request& request, naming::instance& out) {
   const auto& params = request.params();
   if (const auto text = trimmed(params, "weight"); !text.empty()) {
     const auto weight = read_weight(text);
@@ -94,18 +93,19 @@ or_error<void> fill_flags(const http::request& request,
 const config_names config_names_v1{"tenant", "group", family::config_v1,
                                    &missing_servlet, blanks::count};
 const config_names config_names_v2{
-  "namespaceId", "group", family::envelope,
-  [](std::string_view name) { return missing_argument(name); }, blanks::count};
-const config_names config_names_v3_client{
-  "namespaceId", "groupName", family::envelope, &missing_form_text,
-  blanks::missing};
+    "namespaceId", "group", family::envelope,
+    [](std::string_view name) { return missing_argument(name); },
+    blanks::count};
+const config_names config_names_v3_client{"namespaceId", "groupName",
+                                          family::envelope, &missing_form_text,
+                                          blanks::missing};
 
 bool truth(std::string_view text) noexcept {
   constexpr std::array<std::string_view, 6> yes{"true", "on", "yes",
                                                 "1",    "y",  "t"};
   const auto word = trim(text);
   return std::ranges::any_of(
-    yes, [word](std::string_view y) { return same_letters(word, y); });
+      yes, [word](std::string_view y) { return same_letters(word, y); });
 }
 
 std::optional<std::int64_t> integer(std::string_view text) noexcept {
@@ -140,11 +140,11 @@ or_error<key_view> read_config_key(const http::request& request,
   const auto group = need(params, names.group, names.missing, names.when);
   if (!group)
     return refuse(group.error());
-  for (const auto& [name, value] : {std::pair{"dataId", *data_id},
-                                    std::pair{"group", *group}})
+  for (const auto& [name, value] :
+       {std::pair{"dataId", *data_id}, std::pair{"group", *group}})
     if (!valid_config_name(value))
-      return refuse(invalid("invalid " + std::string{name} + " : "
-                            + std::string{value}));
+      return refuse(
+          invalid("invalid " + std::string{name} + " : " + std::string{value}));
   return key_view{space_or_public(checked.space), *group, *data_id};
 }
 
@@ -192,16 +192,16 @@ or_error<config_form> read_publish(const http::request& request, family of) {
 or_error<void> check_naming(const http::request& request, naming_names how) {
   const auto& params = request.params();
   const auto name = trimmed(params, "serviceName");
-  const auto parts = how == naming_names::v3 ? name_parts{{}, name}
-                                             : split_grouped(name);
+  const auto parts =
+      how == naming_names::v3 ? name_parts{{}, name} : split_grouped(name);
   if (how != naming_names::v3 && name.contains(group_separator)
       && (parts.group.empty() || parts.service.empty()))
     return refuse(bad_grouped(how, parts.group.empty()));
   checked_names checked;
   checked.space = trimmed(params, "namespaceId");
   checked.service = parts.service;
-  checked.group
-    = parts.group.empty() ? trimmed(params, "groupName") : parts.group;
+  checked.group =
+      parts.group.empty() ? trimmed(params, "groupName") : parts.group;
   checked.clusters = trimmed(params, "clusters");
   checked.cluster = trimmed(params, "clusterName");
   if (checked.cluster.empty())
@@ -213,26 +213,30 @@ or_error<void> check_naming(const http::request& request, naming_names how) {
   return {};
 }
 
-or_error<service_key> service_key_of(const http::request& request,
-                                     std::string_view name, naming_names how) {
+or_error<key_view> service_view_of(const http::request& request,
+                                   std::string_view name, naming_names how) {
   const auto& params = request.params();
   const auto parts = how == naming_names::v3 ? name_parts{{}, trim(name)}
                                              : split_grouped(trim(name));
   if (how == naming_names::v2_grouped && parts.group.empty())
     return refuse(bad_grouped(how, false));
-  auto group
-    = parts.group.empty() ? trimmed(params, "groupName") : parts.group;
+  auto group = parts.group.empty() ? trimmed(params, "groupName") : parts.group;
   if (group.empty())
     group = default_group;
-  return service_key{std::string{space_or_public(params.get("namespaceId"))},
-                     std::string{group}, std::string{parts.service}};
+  return key_view{space_or_public(params.get("namespaceId")), group,
+                  parts.service};
 }
 
-or_error<service_key> read_service_key(const http::request& request,
-                                       naming_names how) {
-  return read_service_key(request, how, [how](std::string_view name) {
+or_error<key_view> read_service_view(const http::request& request,
+                                     naming_names how) {
+  return read_service_view(request, how, [how](std::string_view name) {
     return missing_of(how, name);
   });
+}
+
+service_key to_key(const key_view& view) {
+  return {std::string{view.space}, std::string{view.group},
+          std::string{view.name}};
 }
 
 std::string_view read_cluster(const common::params& params) noexcept {

@@ -69,21 +69,33 @@ or_error<config_form> read_publish(const http::request& request, family of);
 
 /// How a version's naming APIs read names.
 enum class naming_names {
-  v1,         ///< `serviceName` grouped or not; errors as text
-  v2,         ///< the same; errors in envelopes
+  v1,          ///< `serviceName` grouped or not; errors as text
+  v2,          ///< the same; errors in envelopes
   v2_argument, ///< the same, missed as the framework misses them (GET, list)
   v2_grouped,  ///< so, and grouped only (PATCH, beat)
-  v3,         ///< bare service name
+  v3,          ///< bare service name
 };
 
 /// Namespace, group and service, checked along with the request's clusters, ip
-/// and port. `missing` says what an absent service name means.
+/// and port; views into the request. `missing` says what an absent service name
+/// means.
 template <class Missing>
-or_error<service_key> read_service_key(const http::request& request,
-                                       naming_names how, Missing missing);
+or_error<key_view> read_service_view(const http::request& request,
+                                     naming_names how, Missing missing);
 /// The same with the usual error of that version's forms.
+or_error<key_view> read_service_view(const http::request& request,
+                                     naming_names how);
+
+service_key to_key(const key_view& view);
+/// `read_service_view`, owning its texts.
+template <class... Missing>
 or_error<service_key> read_service_key(const http::request& request,
-                                       naming_names how);
+                                       naming_names how, Missing... missing) {
+  const auto view = read_service_view(request, how, missing...);
+  if (!view)
+    return refuse(view.error());
+  return to_key(*view);
+}
 
 /// Where an instance is.
 struct instance_place {
@@ -120,27 +132,28 @@ or_error<std::string_view> need(const common::params& params,
                                 std::string_view name, Missing missing,
                                 blanks when) {
   const auto value = params.find(name);
-  if (!value || (when == blanks::missing && value->find_first_not_of(" \t\r\n")
-                                              == std::string_view::npos))
+  if (!value
+      || (when == blanks::missing
+          && value->find_first_not_of(" \t\r\n") == std::string_view::npos))
     return refuse(missing(name));
   return *value;
 }
 
-/// The part of `read_service_key` after the presence of the name is known.
-or_error<service_key> service_key_of(const http::request& request,
-                                     std::string_view name, naming_names how);
+/// The part of `read_service_view` after the presence of the name is known.
+or_error<key_view> service_view_of(const http::request& request,
+                                   std::string_view name, naming_names how);
 /// The parameter check of a naming request (nacos-http 1.8).
 or_error<void> check_naming(const http::request& request, naming_names how);
 
 template <class Missing>
-or_error<service_key> read_service_key(const http::request& request,
-                                       naming_names how, Missing missing) {
+or_error<key_view> read_service_view(const http::request& request,
+                                     naming_names how, Missing missing) {
   if (auto fine = check_naming(request, how); !fine)
     return refuse(std::move(fine.error()));
   const auto name = need(request.params(), "serviceName", missing);
   if (!name)
     return refuse(name.error());
-  return service_key_of(request, *name, how);
+  return service_view_of(request, *name, how);
 }
 
 } // namespace muster::nacos

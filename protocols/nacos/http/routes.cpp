@@ -32,151 +32,154 @@ constexpr std::size_t publish_bytes_max = 34U << 20;
 constexpr std::size_t listen_bytes_max = 16U << 20;
 
 constexpr route table[] = {
-  // config, v1 (2.1, 2.3)
-  {method::get, "/v1/cs/configs", config_read, gate::client, &config_get_v1},
-  {method::post, "/v1/cs/configs", config_write, gate::client,
-   &config_publish_v1, publish_bytes_max},
-  {method::del, "/v1/cs/configs", config_write, gate::client,
-   &config_remove_v1},
-  {method::post, "/v1/cs/configs/listener", config_read, gate::client,
-   &config_listen_v1, listen_bytes_max, true},
-  // config, v2 and v3 client (2.6, 2.7)
-  {method::get, "/v2/cs/config", config_read, gate::admin, &config_get_v2},
-  {method::post, "/v2/cs/config", config_write, gate::admin,
-   &config_publish_v2, publish_bytes_max},
-  {method::del, "/v2/cs/config", config_write, gate::admin, &config_remove_v2},
-  {method::get, "/v3/client/cs/config", config_read, gate::none,
-   &config_get_v3_client},
+    // config, v1 (2.1, 2.3)
+    {method::get, "/v1/cs/configs", config_read, gate::client, &config_get_v1},
+    {method::post, "/v1/cs/configs", config_write, gate::client,
+     &config_publish_v1, publish_bytes_max},
+    {method::del, "/v1/cs/configs", config_write, gate::client,
+     &config_remove_v1},
+    {method::post, "/v1/cs/configs/listener", config_read, gate::client,
+     &config_listen_v1, listen_bytes_max, true},
+    // config, v2 and v3 client (2.6, 2.7)
+    {method::get, "/v2/cs/config", config_read, gate::admin, &config_get_v2},
+    {method::post, "/v2/cs/config", config_write, gate::admin,
+     &config_publish_v2, publish_bytes_max},
+    {method::del, "/v2/cs/config", config_write, gate::admin,
+     &config_remove_v2},
+    {method::get, "/v3/client/cs/config", config_read, gate::none,
+     &config_get_v3_client},
 
-  // instances, v1 (3.1, 3.2)
-  {method::post, "/v1/ns/instance", naming_write, gate::client,
-   &instance_register_v1},
-  {method::del, "/v1/ns/instance", naming_write, gate::client,
-   &instance_remove_v1},
-  {method::put, "/v1/ns/instance", naming_write, gate::admin,
-   &instance_update_v1},
-  {method::patch, "/v1/ns/instance", naming_write, gate::admin,
-   &instance_patch_v1},
-  {method::get, "/v1/ns/instance", naming_read, gate::admin, &instance_get_v1},
-  {method::get, "/v1/ns/instance/list", naming_read, gate::client,
-   &instance_list_v1},
-  {method::put, "/v1/ns/instance/beat", naming_write, gate::client,
-   &instance_beat_v1},
-  {method::put, "/v1/ns/instance/metadata/batch", naming_write, gate::admin,
-   &instance_metadata_put_v1},
-  {method::del, "/v1/ns/instance/metadata/batch", naming_write, gate::admin,
-   &instance_metadata_remove_v1},
-  // instances, v2 (3.4)
-  {method::post, "/v2/ns/instance", naming_write, gate::admin,
-   &instance_register_v2},
-  {method::put, "/v2/ns/instance", naming_write, gate::admin,
-   &instance_update_v2},
-  {method::patch, "/v2/ns/instance", naming_write, gate::admin,
-   &instance_patch_v2},
-  {method::del, "/v2/ns/instance", naming_write, gate::admin,
-   &instance_remove_v2},
-  {method::get, "/v2/ns/instance", naming_read, gate::admin, &instance_get_v2},
-  {method::get, "/v2/ns/instance/list", naming_read, gate::admin,
-   &instance_list_v2},
-  {method::put, "/v2/ns/instance/beat", naming_write, gate::admin,
-   &instance_beat_v2},
-  {method::put, "/v2/ns/instance/metadata/batch", naming_write, gate::admin,
-   &instance_metadata_put_v2},
-  {method::del, "/v2/ns/instance/metadata/batch", naming_write, gate::admin,
-   &instance_metadata_remove_v2},
-  // instances, v3 client (3.5)
-  {method::post, "/v3/client/ns/instance", naming_write, gate::none,
-   &instance_register_v3},
-  {method::del, "/v3/client/ns/instance", naming_write, gate::none,
-   &instance_remove_v3},
-  {method::get, "/v3/client/ns/instance/list", naming_read, gate::none,
-   &instance_list_v3},
+    // instances, v1 (3.1, 3.2)
+    {method::post, "/v1/ns/instance", naming_write, gate::client,
+     &instance_register_v1},
+    {method::del, "/v1/ns/instance", naming_write, gate::client,
+     &instance_remove_v1},
+    {method::put, "/v1/ns/instance", naming_write, gate::admin,
+     &instance_update_v1},
+    {method::patch, "/v1/ns/instance", naming_write, gate::admin,
+     &instance_patch_v1},
+    {method::get, "/v1/ns/instance", naming_read, gate::admin,
+     &instance_get_v1},
+    {method::get, "/v1/ns/instance/list", naming_read, gate::client,
+     &instance_list_v1},
+    {method::put, "/v1/ns/instance/beat", naming_write, gate::client,
+     &instance_beat_v1},
+    {method::put, "/v1/ns/instance/metadata/batch", naming_write, gate::admin,
+     &instance_metadata_put_v1},
+    {method::del, "/v1/ns/instance/metadata/batch", naming_write, gate::admin,
+     &instance_metadata_remove_v1},
+    // instances, v2 (3.4)
+    {method::post, "/v2/ns/instance", naming_write, gate::admin,
+     &instance_register_v2},
+    {method::put, "/v2/ns/instance", naming_write, gate::admin,
+     &instance_update_v2},
+    {method::patch, "/v2/ns/instance", naming_write, gate::admin,
+     &instance_patch_v2},
+    {method::del, "/v2/ns/instance", naming_write, gate::admin,
+     &instance_remove_v2},
+    {method::get, "/v2/ns/instance", naming_read, gate::admin,
+     &instance_get_v2},
+    {method::get, "/v2/ns/instance/list", naming_read, gate::admin,
+     &instance_list_v2},
+    {method::put, "/v2/ns/instance/beat", naming_write, gate::admin,
+     &instance_beat_v2},
+    {method::put, "/v2/ns/instance/metadata/batch", naming_write, gate::admin,
+     &instance_metadata_put_v2},
+    {method::del, "/v2/ns/instance/metadata/batch", naming_write, gate::admin,
+     &instance_metadata_remove_v2},
+    // instances, v3 client (3.5)
+    {method::post, "/v3/client/ns/instance", naming_write, gate::none,
+     &instance_register_v3},
+    {method::del, "/v3/client/ns/instance", naming_write, gate::none,
+     &instance_remove_v3},
+    {method::get, "/v3/client/ns/instance/list", naming_read, gate::none,
+     &instance_list_v3},
 
-  // services (3.3, 3.4)
-  {method::post, "/v1/ns/service", naming_write, gate::admin,
-   &service_create_v1},
-  {method::put, "/v1/ns/service", naming_write, gate::admin,
-   &service_update_v1},
-  {method::del, "/v1/ns/service", naming_write, gate::admin,
-   &service_remove_v1},
-  {method::get, "/v1/ns/service", naming_read, gate::admin, &service_get_v1},
-  {method::get, "/v1/ns/service/list", naming_read, gate::client,
-   &service_list_v1},
-  {method::post, "/v2/ns/service", naming_write, gate::admin,
-   &service_create_v2},
-  {method::put, "/v2/ns/service", naming_write, gate::admin,
-   &service_update_v2},
-  {method::del, "/v2/ns/service", naming_write, gate::admin,
-   &service_remove_v2},
-  {method::get, "/v2/ns/service", naming_read, gate::admin, &service_get_v2},
-  {method::get, "/v2/ns/service/list", naming_read, gate::admin,
-   &service_list_v2},
-  {method::get, "/v1/ns/operator/metrics", nobody_asked, gate::client,
-   &naming_metrics_v1},
-  {method::get, "/v1/ns/ops/metrics", nobody_asked, gate::client,
-   &naming_metrics_v1},
-  {method::get, "/v2/ns/operator/metrics", nobody_asked, gate::admin,
-   &naming_metrics_v2},
-  {method::get, "/v2/ns/ops/metrics", nobody_asked, gate::admin,
-   &naming_metrics_v2},
-  {method::get, "/v1/ns/health/server", nobody_asked, gate::admin,
-   &naming_health_v1},
+    // services (3.3, 3.4)
+    {method::post, "/v1/ns/service", naming_write, gate::admin,
+     &service_create_v1},
+    {method::put, "/v1/ns/service", naming_write, gate::admin,
+     &service_update_v1},
+    {method::del, "/v1/ns/service", naming_write, gate::admin,
+     &service_remove_v1},
+    {method::get, "/v1/ns/service", naming_read, gate::admin, &service_get_v1},
+    {method::get, "/v1/ns/service/list", naming_read, gate::client,
+     &service_list_v1},
+    {method::post, "/v2/ns/service", naming_write, gate::admin,
+     &service_create_v2},
+    {method::put, "/v2/ns/service", naming_write, gate::admin,
+     &service_update_v2},
+    {method::del, "/v2/ns/service", naming_write, gate::admin,
+     &service_remove_v2},
+    {method::get, "/v2/ns/service", naming_read, gate::admin, &service_get_v2},
+    {method::get, "/v2/ns/service/list", naming_read, gate::admin,
+     &service_list_v2},
+    {method::get, "/v1/ns/operator/metrics", nobody_asked, gate::client,
+     &naming_metrics_v1},
+    {method::get, "/v1/ns/ops/metrics", nobody_asked, gate::client,
+     &naming_metrics_v1},
+    {method::get, "/v2/ns/operator/metrics", nobody_asked, gate::admin,
+     &naming_metrics_v2},
+    {method::get, "/v2/ns/ops/metrics", nobody_asked, gate::admin,
+     &naming_metrics_v2},
+    {method::get, "/v1/ns/health/server", nobody_asked, gate::admin,
+     &naming_health_v1},
 
-  // namespaces (4)
-  {method::get, "/v1/console/namespaces", nobody_asked, gate::console,
-   &namespace_get_v1},
-  {method::post, "/v1/console/namespaces", spaces_write, gate::console,
-   &namespace_create_v1},
-  {method::put, "/v1/console/namespaces", spaces_write, gate::console,
-   &namespace_update_v1},
-  {method::del, "/v1/console/namespaces", spaces_write, gate::console,
-   &namespace_remove_v1},
-  {method::get, "/v2/console/namespace/list", nobody_asked, gate::console,
-   &namespace_list_v2},
-  {method::get, "/v2/console/namespace", spaces_read, gate::console,
-   &namespace_get_v2},
-  {method::post, "/v2/console/namespace", spaces_write, gate::console,
-   &namespace_create_v2},
-  {method::put, "/v2/console/namespace", spaces_write, gate::console,
-   &namespace_update_v2},
-  {method::del, "/v2/console/namespace", spaces_write, gate::console,
-   &namespace_remove_v2},
+    // namespaces (4)
+    {method::get, "/v1/console/namespaces", nobody_asked, gate::console,
+     &namespace_get_v1},
+    {method::post, "/v1/console/namespaces", spaces_write, gate::console,
+     &namespace_create_v1},
+    {method::put, "/v1/console/namespaces", spaces_write, gate::console,
+     &namespace_update_v1},
+    {method::del, "/v1/console/namespaces", spaces_write, gate::console,
+     &namespace_remove_v1},
+    {method::get, "/v2/console/namespace/list", nobody_asked, gate::console,
+     &namespace_list_v2},
+    {method::get, "/v2/console/namespace", spaces_read, gate::console,
+     &namespace_get_v2},
+    {method::post, "/v2/console/namespace", spaces_write, gate::console,
+     &namespace_create_v2},
+    {method::put, "/v2/console/namespace", spaces_write, gate::console,
+     &namespace_update_v2},
+    {method::del, "/v2/console/namespace", spaces_write, gate::console,
+     &namespace_remove_v2},
 
-  // state, health, login (5, 6.1, 7)
-  {method::get, "/v1/console/server/state", nobody_asked, gate::console,
-   &state_plain},
-  {method::get, "/v3/console/server/state", nobody_asked, gate::none,
-   &state_console},
-  {method::get, "/v3/admin/core/state", nobody_asked, gate::none,
-   &state_admin},
-  {method::get, "/v1/console/health/liveness", nobody_asked, gate::console,
-   &liveness_v1},
-  {method::get, "/v1/console/health/readiness", nobody_asked, gate::console,
-   &readiness_v1},
-  {method::get, "/v2/console/health/liveness", nobody_asked, gate::console,
-   &liveness_envelope},
-  {method::get, "/v2/console/health/readiness", nobody_asked, gate::console,
-   &readiness_v2},
-  {method::get, "/v3/console/health/liveness", nobody_asked, gate::none,
-   &liveness_console},
-  {method::get, "/v3/console/health/readiness", nobody_asked, gate::none,
-   &readiness_console},
-  {method::get, "/v3/admin/core/state/liveness", nobody_asked, gate::none,
-   &liveness_envelope},
-  {method::get, "/v3/admin/core/state/readiness", nobody_asked, gate::none,
-   &readiness_admin},
-  // The maintainer client asks these (5).
-  {method::get, "/v3/admin/core/ops/liveness", nobody_asked, gate::none,
-   &liveness_envelope},
-  {method::get, "/v3/admin/core/ops/readiness", nobody_asked, gate::none,
-   &readiness_admin},
-  {method::post, "/v1/auth/login", nobody_asked, gate::client, &login},
-  {method::post, "/v1/auth/users/login", nobody_asked, gate::client, &login},
-  {method::post, "/v3/auth/user/login", nobody_asked, gate::none, &login},
+    // state, health, login (5, 6.1, 7)
+    {method::get, "/v1/console/server/state", nobody_asked, gate::console,
+     &state_plain},
+    {method::get, "/v3/console/server/state", nobody_asked, gate::none,
+     &state_console},
+    {method::get, "/v3/admin/core/state", nobody_asked, gate::none,
+     &state_admin},
+    {method::get, "/v1/console/health/liveness", nobody_asked, gate::console,
+     &liveness_v1},
+    {method::get, "/v1/console/health/readiness", nobody_asked, gate::console,
+     &readiness_v1},
+    {method::get, "/v2/console/health/liveness", nobody_asked, gate::console,
+     &liveness_envelope},
+    {method::get, "/v2/console/health/readiness", nobody_asked, gate::console,
+     &readiness_v2},
+    {method::get, "/v3/console/health/liveness", nobody_asked, gate::none,
+     &liveness_console},
+    {method::get, "/v3/console/health/readiness", nobody_asked, gate::none,
+     &readiness_console},
+    {method::get, "/v3/admin/core/state/liveness", nobody_asked, gate::none,
+     &liveness_envelope},
+    {method::get, "/v3/admin/core/state/readiness", nobody_asked, gate::none,
+     &readiness_admin},
+    // The maintainer client asks these (5).
+    {method::get, "/v3/admin/core/ops/liveness", nobody_asked, gate::none,
+     &liveness_envelope},
+    {method::get, "/v3/admin/core/ops/readiness", nobody_asked, gate::none,
+     &readiness_admin},
+    {method::post, "/v1/auth/login", nobody_asked, gate::client, &login},
+    {method::post, "/v1/auth/users/login", nobody_asked, gate::client, &login},
+    {method::post, "/v3/auth/user/login", nobody_asked, gate::none, &login},
 
-  // metrics (8.6)
-  {method::get, "/actuator/prometheus", nobody_asked, gate::none,
-   &prometheus_text},
+    // metrics (8.6)
+    {method::get, "/actuator/prometheus", nobody_asked, gate::none,
+     &prometheus_text},
 };
 
 /// Paths of v1 naming whose methods or existence we do not know.
@@ -199,7 +202,7 @@ bool known_but_for_slash(std::string_view path) noexcept {
 http::response no_such_api(const http::request& request) {
   return spring_error(request, 501,
                       "no such api:" + std::string{to_string(request.verb)}
-                        + ':' + std::string{request.path});
+                          + ':' + std::string{request.path});
 }
 
 /// OPTIONS: which methods there are; cross-origin use is not offered.
@@ -230,7 +233,7 @@ http::response wrong_method(const common::refusal& why,
     return no_such_api(request);
   auto answer = spring_error(request, 405,
                              "Method '" + std::string{to_string(request.verb)}
-                               + "' is not supported.");
+                                 + "' is not supported.");
   answer.headers.emplace_back("Allow", without_head(why.allow));
   return answer;
 }
@@ -251,25 +254,25 @@ http::response switched_off(const common::refusal& why,
 response no_endpoint(const http::request& request) {
   return spring_error(request, 404,
                       "No endpoint " + std::string{to_string(request.verb)}
-                        + ' ' + std::string{request.path} + '.');
+                          + ' ' + std::string{request.path} + '.');
 }
 
 http::response refuse_request(const common::refusal& why,
                               const http::request& request) {
   switch (why.kind) {
-    case common::refusal_kind::not_found:
-      return below_v1_naming(request.path) && !known_but_for_slash(request.path)
+  case common::refusal_kind::not_found:
+    return below_v1_naming(request.path) && !known_but_for_slash(request.path)
                ? no_such_api(request)
                : no_endpoint(request);
-    case common::refusal_kind::wrong_method:
-      return wrong_method(why, request);
-    case common::refusal_kind::switched_off:
-      return switched_off(why, request);
-    case common::refusal_kind::forbidden:
-      return spring_error(request, 403,
-                          "Code: 403, Message: " + why.detail + '.');
-    default:
-      return spring_error(request, common::status_of(why.kind), why.detail);
+  case common::refusal_kind::wrong_method:
+    return wrong_method(why, request);
+  case common::refusal_kind::switched_off:
+    return switched_off(why, request);
+  case common::refusal_kind::forbidden:
+    return spring_error(request, 403,
+                        "Code: 403, Message: " + why.detail + '.');
+  default:
+    return spring_error(request, common::status_of(why.kind), why.detail);
   }
 }
 

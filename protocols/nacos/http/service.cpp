@@ -16,8 +16,8 @@ namespace {
 using common::ask;
 using common::json_out;
 
-constexpr std::string_view no_selector
-  = R"({"type":"none","contextType":"NONE"})";
+constexpr std::string_view no_selector =
+    R"({"type":"none","contextType":"NONE"})";
 constexpr std::size_t v2_page_size_max = 500;
 
 /// `serviceName` as v1's service calls miss it.
@@ -39,12 +39,13 @@ or_error<std::string> read_selector(std::string_view text) {
   const auto* type = object ? object->if_contains("type") : nullptr;
   if (!type || !type->is_string()
       || (type->get_string() != "none" && type->get_string() != "label"))
-    return refuse({400, wire_code::selector_error,
-                   "not match any type of selector!"});
+    return refuse(
+        {400, wire_code::selector_error, "not match any type of selector!"});
   return type->get_string() == "none" ? std::string{} : std::string{text};
 }
 
-/// The definition that POST and PUT send; what is not sent stays as in `record`.
+/// The definition that POST and PUT send; what is not sent stays as in
+/// `record`.
 or_error<pb::ServiceRecord> read_definition(const common::params& params,
                                             pb::ServiceRecord record) {
   record.set_by_hand(true);
@@ -55,8 +56,8 @@ or_error<pb::ServiceRecord> read_definition(const common::params& params,
     record.set_protect_threshold(*threshold);
   }
   if (const auto text = params.find("metadata")) {
-    const auto metadata
-      = read_metadata(*text, wire_code::service_metadata_error);
+    const auto metadata =
+        read_metadata(*text, wire_code::service_metadata_error);
     if (!metadata)
       return refuse(metadata.error());
     record.mutable_metadata()->clear();
@@ -105,11 +106,11 @@ awaitable<or_error<void>> create(context& c, or_error<service_key> key,
     co_return refuse(std::move(record.error()));
   const api_error taken{400, wire_code::service_already_exists,
                         "specified service " + grouped_name(*key)
-                          + " already exists!"};
+                            + " already exists!"};
   if (exists(view_of(c, key->view()).get()))
     co_return refuse(taken);
-  const auto done = co_await put_service(c, *key, std::move(*record),
-                                         pb::ServicePut::CREATE);
+  const auto done =
+      co_await put_service(c, *key, std::move(*record), pb::ServicePut::CREATE);
   if (!done && done.error().code == errc::already_exists)
     co_return refuse(taken);
   if (!done)
@@ -123,12 +124,12 @@ awaitable<or_error<void>> update(context& c, or_error<service_key> key) {
   const auto view = view_of(c, key->view());
   if (!exists(view.get()))
     co_return refuse(not_found(*key));
-  auto record
-    = read_definition(c.request.params(), to_record(view->definition));
+  auto record =
+      read_definition(c.request.params(), to_record(view->definition));
   if (!record)
     co_return refuse(std::move(record.error()));
-  const auto done = co_await put_service(c, *key, std::move(*record),
-                                         pb::ServicePut::UPSERT);
+  const auto done =
+      co_await put_service(c, *key, std::move(*record), pb::ServicePut::UPSERT);
   if (!done)
     co_return refuse(to_api_error(done.error()));
   co_return or_error<void>{};
@@ -142,8 +143,8 @@ awaitable<or_error<void>> remove(context& c, or_error<service_key> key) {
     co_return refuse(not_found(*key));
   const api_error in_use{400, wire_code::service_delete_failure,
                          "Service " + grouped_name(*key)
-                           + " is not empty, can't be delete. Please "
-                             "unregister instance first"};
+                             + " is not empty, can't be delete. Please "
+                               "unregister instance first"};
   if (!view->hosts.empty())
     co_return refuse(in_use);
   auto command = stamped(c);
@@ -184,26 +185,27 @@ void write_cluster_metadata(json_out& out, const naming::service_view& view,
   const auto it = view.definition.clusters.find(cluster);
   out.key("metadata");
   write_metadata(out, it == view.definition.clusters.end()
-                        ? naming::metadata_map{}
-                        : it->second.metadata);
+                          ? naming::metadata_map{}
+                          : it->second.metadata);
 }
 
 std::string detail_v1(const naming::service_view& view) {
   std::string body;
   json_out out(body);
   out.object()
-    .member("namespaceId", view.key.space)
-    .member("groupName", view.key.group)
-    .member("name", view.key.service)
-    .member("protectThreshold", view.definition.protect_threshold)
-    .key("metadata");
+      .member("namespaceId", view.key.space)
+      .member("groupName", view.key.group)
+      .member("name", view.key.service)
+      .member("protectThreshold", view.definition.protect_threshold)
+      .key("metadata");
   write_metadata(out, view.definition.metadata);
   out.member_raw("selector", selector_of(view.definition))
-    .key("clusters")
-    .array();
+      .key("clusters")
+      .array();
   for (const auto name : cluster_names(view)) {
-    out.object().member("name", name).member_raw(
-      "healthChecker", checker_of(view.definition, name));
+    out.object()
+        .member("name", name)
+        .member_raw("healthChecker", checker_of(view.definition, name));
     write_cluster_metadata(out, view, name);
     out.end();
   }
@@ -216,21 +218,21 @@ std::string detail_v2(const naming::service_view& view) {
   std::string body;
   json_out out(body);
   out.object()
-    .member("namespace", view.key.space)
-    .member("serviceName", view.key.service)
-    .member("groupName", view.key.group)
-    .key("clusterMap")
-    .object();
+      .member("namespace", view.key.space)
+      .member("serviceName", view.key.service)
+      .member("groupName", view.key.group)
+      .key("clusterMap")
+      .object();
   for (const auto name : cluster_names(view)) {
     const auto it = view.definition.clusters.find(name);
     const auto known = it != view.definition.clusters.end();
     out.key(name)
-      .object()
-      .member("clusterName", name)
-      .member_raw("healthChecker", checker_of(view.definition, name))
-      .member("healthyCheckPort", known ? it->second.check_port : 80)
-      .member("useInstancePortForCheck",
-              known ? it->second.use_instance_port : true);
+        .object()
+        .member("clusterName", name)
+        .member_raw("healthChecker", checker_of(view.definition, name))
+        .member("healthyCheckPort", known ? it->second.check_port : 80)
+        .member("useInstancePortForCheck",
+                known ? it->second.use_instance_port : true);
     write_cluster_metadata(out, view, name);
     out.key("hosts").array();
     for (const auto& host : view.hosts)
@@ -241,9 +243,9 @@ std::string detail_v2(const naming::service_view& view) {
   out.end().key("metadata");
   write_metadata(out, view.definition.metadata);
   out.member("protectThreshold", view.definition.protect_threshold)
-    .member_raw("selector", selector_of(view.definition))
-    .member("ephemeral", view.definition.ephemeral)
-    .end();
+      .member_raw("selector", selector_of(view.definition))
+      .member("ephemeral", view.definition.ephemeral)
+      .end();
   return body;
 }
 
@@ -256,11 +258,12 @@ or_error<std::string> get(context& c, or_error<service_key> key,
   if (!exists(view.get()))
     return refuse({400, wire_code::service_not_exist,
                    "service not found, namespace: " + key->space
-                     + ", serviceName: " + grouped_name(*key)});
+                       + ", serviceName: " + grouped_name(*key)});
   return detail(*view);
 }
 
-/// One page of the bare names of a group's services: `{"count":n,<member>:[…]}`.
+/// One page of the bare names of a group's services:
+/// `{"count":n,<member>:[…]}`.
 awaitable<or_error<std::string>> list(context& c, page wanted,
                                       std::string_view member) {
   const auto& params = c.request.params();
@@ -268,8 +271,8 @@ awaitable<or_error<std::string>> list(context& c, page wanted,
   if (group.empty())
     group = default_group;
   api::list_services query{
-    c.request.meta, std::string{space_or_public(params.get("namespaceId"))},
-    std::string{group}};
+      c.request.meta, std::string{space_or_public(params.get("namespaceId"))},
+      std::string{group}};
   const auto found = co_await ask(c.node.namespaces(), std::move(query));
   if (!found)
     co_return refuse(to_api_error(found.error()));
@@ -352,8 +355,8 @@ awaitable<response> service_create_v2(context& c) {
 
 awaitable<response> service_update_v1(context& c) {
   auto key = v1_key(c);
-  const auto threshold
-    = need(c.request.params(), "protectThreshold", &missing_required);
+  const auto threshold =
+      need(c.request.params(), "protectThreshold", &missing_required);
   if (key && !threshold)
     co_return error_reply(family::naming_v1, c.request, threshold.error());
   const auto done = co_await update(c, std::move(key));

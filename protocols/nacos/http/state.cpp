@@ -20,38 +20,38 @@ constexpr std::string_view ok_json = R"("ok")";
 
 /// Settings that no request changes and that this node does not vary.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 19>
-  fixed_state{{
-    {"auth_system_type", "nacos"},
-    {"auth_enabled", "false"},
-    {"auth_admin_request", "false"},
-    {"login_page_enabled", "false"},
-    {"console_ui_enabled", "false"},
-    {"datasource_platform", ""},
-    {"plugin_datasource_log_enabled", "false"},
-    {"config_retention_days", "30"},
-    {"maxContent", "10485760"},
-    {"isManageCapacity", "true"},
-    {"isCapacityLimitCheck", "false"},
-    {"defaultClusterQuota", "100000"},
-    {"defaultGroupQuota", "200"},
-    {"defaultMaxSize", "102400"},
-    {"defaultMaxAggrCount", "10000"},
-    {"defaultMaxAggrSize", "1024"},
-    {"maxHealthCheckFailCount", "12"},
-    {"isHealthCheck", "true"},
-    {"notifyConnectTimeout", "100"},
-  }};
+    fixed_state{{
+        {"auth_system_type", "nacos"},
+        {"auth_enabled", "false"},
+        {"auth_admin_request", "false"},
+        {"login_page_enabled", "false"},
+        {"console_ui_enabled", "false"},
+        {"datasource_platform", ""},
+        {"plugin_datasource_log_enabled", "false"},
+        {"config_retention_days", "30"},
+        {"maxContent", "10485760"},
+        {"isManageCapacity", "true"},
+        {"isCapacityLimitCheck", "false"},
+        {"defaultClusterQuota", "100000"},
+        {"defaultGroupQuota", "200"},
+        {"defaultMaxSize", "102400"},
+        {"defaultMaxAggrCount", "10000"},
+        {"defaultMaxAggrSize", "1024"},
+        {"maxHealthCheckFailCount", "12"},
+        {"isHealthCheck", "true"},
+        {"notifyConnectTimeout", "100"},
+    }};
 
 std::string state_json(const api::node_facts& facts) {
   std::string body;
   json_out out(body);
   out.object()
-    .member("version", nacos_version)
-    .member("startup_mode", facts.standalone ? "standalone" : "cluster")
-    .member("function_mode", nullptr)
-    .member("server_port", std::to_string(facts.http_port))
-    .member("notifySocketTimeout", "200")
-    .member("muster_version", facts.version);
+      .member("version", nacos_version)
+      .member("startup_mode", facts.standalone ? "standalone" : "cluster")
+      .member("function_mode", nullptr)
+      .member("server_port", std::to_string(facts.http_port))
+      .member("notifySocketTimeout", "200")
+      .member("muster_version", facts.version);
   for (const auto& [name, value] : fixed_state)
     out.member(name, value);
   out.end();
@@ -85,12 +85,12 @@ response login_reply(context& c) {
   constexpr std::string_view token = "AUTH_DISABLED";
   std::string body;
   json_out(body)
-    .object()
-    .member("accessToken", token)
-    .member("tokenTtl", 18000)
-    .member("globalAdmin", true)
-    .member("username", c.request.params().get("username"))
-    .end();
+      .object()
+      .member("accessToken", token)
+      .member("tokenTtl", 18000)
+      .member("globalAdmin", true)
+      .member("username", c.request.params().get("username"))
+      .end();
   auto answer = json_reply(std::move(body));
   answer.headers.emplace_back("Authorization", "Bearer " + std::string{token});
   return answer;
@@ -129,9 +129,8 @@ awaitable<response> readiness_v2(context& c) {
 
 awaitable<response> readiness_admin(context& c) {
   // Not ready is HTTP 200 here (5).
-  co_return ready(c)
-    ? envelope(ok_json)
-    : error_reply(family::envelope, c.request, not_ready(200));
+  co_return ready(c) ? envelope(ok_json)
+                     : error_reply(family::envelope, c.request, not_ready(200));
 }
 
 awaitable<response> liveness_console(context&) {

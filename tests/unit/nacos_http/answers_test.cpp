@@ -52,8 +52,8 @@ TEST_CASE("error forms: each family has its own") {
 
 TEST_CASE("error forms: framework JSON, refusal line, fixed body") {
   const auto request = at("/nacos/v1/cs/configs");
-  const auto spring
-    = error_reply(family::config_v1, request, missing_servlet("dataId"));
+  const auto spring =
+      error_reply(family::config_v1, request, missing_servlet("dataId"));
   CHECK(spring.content_type == json_utf8_type);
   const auto json = boost::json::parse(std::string{spring.body_view()});
   CHECK(json.as_object().size() == 5);
@@ -71,8 +71,8 @@ TEST_CASE("error forms: framework JSON, refusal line, fixed body") {
   CHECK(header_of(line, "Cache-Control") == "no-cache,no-store");
 
   const auto fixed = error_reply(
-    family::config_v1, request,
-    {500, wire_code::server_error, "false", api_error::form::fixed});
+      family::config_v1, request,
+      {500, wire_code::server_error, "false", api_error::form::fixed});
   CHECK(fixed.status == 500);
   CHECK(fixed.body_view() == "false");
 }
@@ -131,16 +131,16 @@ TEST_CASE("requests that reach no handler") {
   using kind = common::refusal_kind;
   CHECK(refused(kind::not_found, at("/nacos/v2/golden")).status == 404);
   CHECK(refused(kind::not_found, at("/nacos/v2/golden"))
-          .body_view()
-          .contains("No endpoint GET /nacos/v2/golden."));
+            .body_view()
+            .contains("No endpoint GET /nacos/v2/golden."));
   const auto naming = refused(kind::not_found, at("/nacos/v1/ns/golden"));
   CHECK(naming.status == 501);
   CHECK(naming.body_view().contains("no such api:GET:/nacos/v1/ns/golden"));
   CHECK(refused(kind::not_found, at("/v1/ns/golden")).status == 501);
   CHECK(refused(kind::not_found, at("/nacos/v1/ns/instance/")).status == 404);
   const auto put = at("/nacos/v1/cs/configs", http::method::put);
-  const auto wrong
-    = refused(kind::wrong_method, put, "GET, HEAD, POST, DELETE");
+  const auto wrong =
+      refused(kind::wrong_method, put, "GET, HEAD, POST, DELETE");
   CHECK(wrong.status == 405);
   CHECK(header_of(wrong, "Allow") == "GET, POST, DELETE");
   CHECK(wrong.body_view().contains("Method 'PUT' is not supported."));
@@ -149,8 +149,8 @@ TEST_CASE("requests that reach no handler") {
   CHECK(refused(kind::switched_off, put).status == 410);
   CHECK(refused(kind::switched_off, put).body_view().contains("40000"));
   CHECK(refused(kind::forbidden, put)
-          .body_view()
-          .contains("Code: 403, Message: why."));
+            .body_view()
+            .contains("Code: 403, Message: why."));
   CHECK(refused(kind::body_too_large, put).status == 413);
   CHECK(refused(kind::busy, put).status == 503);
 }

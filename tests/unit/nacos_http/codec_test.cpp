@@ -43,60 +43,63 @@ config_form good_form() {
 
 std::string fault_of(const config_form& form) {
   const auto fine = check_form(form);
-  return fine ? "fine" : (fine.error().late ? "late: " : "") + fine.error().text;
+  return fine ? "fine"
+              : (fine.error().late ? "late: " : "") + fine.error().text;
 }
 
 } // namespace
 
 TEST_CASE("names: each rule of the parameter check has its text") {
-  const std::string illegal
-    = "' is illegal, illegal characters should not appear in the param.";
+  const std::string illegal =
+      "' is illegal, illegal characters should not appear in the param.";
   struct row {
     checked_names names;
     std::string text;
   };
-  const std::string d257(257, 'd'), g129(129, 'g'), n65(65, 'n'), s513(513, 's');
+  const std::string d257(257, 'd'), g129(129, 'g'), n65(65, 'n'),
+      s513(513, 's');
   const auto with = [](auto member, std::string_view value) {
     checked_names names;
     names.*member = value;
     return names;
   };
   using n = checked_names;
-  for (const auto& [names, text] : std::initializer_list<row>{
-         {{}, "fine"},
-         {with(&n::space, " "), "fine"},
-         {with(&n::space, "a/b"), "Param 'namespaceId/tenant" + illegal},
-         {with(&n::space, n65),
-          "Param 'namespaceId/tenant' is illegal, the param length should not "
-          "exceed 64."},
-         {with(&n::space_name, "a@b"), "Param 'namespaceShowName" + illegal},
-         {with(&n::data_id, "a/b"), "Param 'dataId" + illegal},
-         {with(&n::data_id, "中"), "Param 'dataId" + illegal},
-         {with(&n::data_id, "a.b-c_d:e"), "fine"},
-         {with(&n::data_id, d257),
-          "Param 'dataId' is illegal, the param length should not exceed 256."},
-         {with(&n::group, g129),
-          "Param 'group' is illegal, the param length should not exceed 128."},
-         {with(&n::group, "a b"), "Param 'group" + illegal},
-         {with(&n::service, "a b"), "Param 'serviceName" + illegal},
-         {with(&n::service, "a@@b"), "Param 'serviceName" + illegal},
-         {with(&n::service, "@a"), "Param 'serviceName" + illegal},
-         {with(&n::service, "服务"), "Param 'serviceName" + illegal},
-         {with(&n::service, "größe/x"), "fine"},
-         {with(&n::service, s513),
-          "Param 'serviceName' is illegal, the param length should not exceed "
-          "512."},
-         {with(&n::clusters, "A,B"), "fine"},
-         {with(&n::clusters, "A, B"), "Param 'cluster" + illegal},
-         {with(&n::cluster, "a b"), "Param 'cluster" + illegal},
-         {with(&n::ip, "host.example"), "fine"},
-         {with(&n::ip, "1 1"), "Param 'ip" + illegal},
-         {with(&n::port, "65535"), "fine"},
-         {with(&n::port, "65536"),
-          "Param 'port' is illegal, the value should be between 0 and 65535."},
-         {with(&n::port, "x"),
-          "Param 'port' is illegal, the value should be between 0 and "
-          "65535."}}) {
+  for (
+      const auto& [names, text] : std::initializer_list<row>{
+          {{}, "fine"},
+          {with(&n::space, " "), "fine"},
+          {with(&n::space, "a/b"), "Param 'namespaceId/tenant" + illegal},
+          {with(&n::space, n65),
+           "Param 'namespaceId/tenant' is illegal, the param length should not "
+           "exceed 64."},
+          {with(&n::space_name, "a@b"), "Param 'namespaceShowName" + illegal},
+          {with(&n::data_id, "a/b"), "Param 'dataId" + illegal},
+          {with(&n::data_id, "中"), "Param 'dataId" + illegal},
+          {with(&n::data_id, "a.b-c_d:e"), "fine"},
+          {with(&n::data_id, d257), "Param 'dataId' is illegal, the param "
+                                    "length should not exceed 256."},
+          {with(&n::group, g129),
+           "Param 'group' is illegal, the param length should not exceed 128."},
+          {with(&n::group, "a b"), "Param 'group" + illegal},
+          {with(&n::service, "a b"), "Param 'serviceName" + illegal},
+          {with(&n::service, "a@@b"), "Param 'serviceName" + illegal},
+          {with(&n::service, "@a"), "Param 'serviceName" + illegal},
+          {with(&n::service, "服务"), "Param 'serviceName" + illegal},
+          {with(&n::service, "größe/x"), "fine"},
+          {with(&n::service, s513),
+           "Param 'serviceName' is illegal, the param length should not exceed "
+           "512."},
+          {with(&n::clusters, "A,B"), "fine"},
+          {with(&n::clusters, "A, B"), "Param 'cluster" + illegal},
+          {with(&n::cluster, "a b"), "Param 'cluster" + illegal},
+          {with(&n::ip, "host.example"), "fine"},
+          {with(&n::ip, "1 1"), "Param 'ip" + illegal},
+          {with(&n::port, "65535"), "fine"},
+          {with(&n::port, "65536"),
+           "Param 'port' is illegal, the value should be between 0 and 65535."},
+          {with(&n::port, "x"),
+           "Param 'port' is illegal, the value should be between 0 and "
+           "65535."}}) {
     CAPTURE(text);
     CHECK(checked(names) == text);
   }
@@ -118,12 +121,13 @@ TEST_CASE("names: groups, blanks, lengths") {
 
 TEST_CASE("instance JSON: the members in both forms") {
   auto i = sample();
-  CHECK(text_of(i, false, false)
-        == R"({"instanceId":"1.1.1.1#80#DEFAULT#g@@s","ip":"1.1.1.1","port":80,)"
-           R"("weight":1.0,"healthy":true,"enabled":true,"ephemeral":true,)"
-           R"("clusterName":"DEFAULT","serviceName":"g@@s","metadata":{},)"
-           R"("instanceHeartBeatInterval":5000,"instanceHeartBeatTimeOut":15000,)"
-           R"("ipDeleteTimeout":30000,"instanceIdGenerator":"simple"})");
+  CHECK(
+      text_of(i, false, false)
+      == R"({"instanceId":"1.1.1.1#80#DEFAULT#g@@s","ip":"1.1.1.1","port":80,)"
+         R"("weight":1.0,"healthy":true,"enabled":true,"ephemeral":true,)"
+         R"("clusterName":"DEFAULT","serviceName":"g@@s","metadata":{},)"
+         R"("instanceHeartBeatInterval":5000,"instanceHeartBeatTimeOut":15000,)"
+         R"("ipDeleteTimeout":30000,"instanceIdGenerator":"simple"})");
   i.healthy = false;
   i.weight = 2.5;
   i.metadata = {{"preserved.heart.beat.interval", "1000"},
@@ -140,8 +144,8 @@ TEST_CASE("instance JSON: lists echo clusters and name services") {
   view.key = {"public", "g", "s"};
   view.last_ref_ms = 42;
   auto host = std::make_shared<naming::hosted_instance>();
-  host->shown = host->registered
-    = std::make_shared<const naming::instance>(sample());
+  host->shown = host->registered =
+      std::make_shared<const naming::instance>(sample());
   view.hosts.push_back(host);
   std::string grouped, bare, empty;
   common::json_out a(grouped), b(bare), c(empty);
@@ -183,7 +187,7 @@ TEST_CASE("instances from JSON: defaults, other names, wrong types") {
     return parse_instance(boost::json::parse(text).as_object());
   };
   const auto full = parse(
-    R"({"ip":"1.1.1.1","port":80,"cluster":"A","weight":2,"healthy":null,
+      R"({"ip":"1.1.1.1","port":80,"cluster":"A","weight":2,"healthy":null,
         "metadata":{"a":"b"},"scheduled":false,"period":5000})");
   REQUIRE(full);
   CHECK(full->cluster == "A");
@@ -191,9 +195,9 @@ TEST_CASE("instances from JSON: defaults, other names, wrong types") {
   CHECK(full->healthy);
   CHECK(full->metadata.at("a") == "b");
   CHECK(parse(R"({"ip":"h","port":1,"clusterName":""})")->cluster == "DEFAULT");
-  for (const auto* bad : {R"({"port":"80"})", R"({"port":65536})",
-                          R"({"port":1.5})", R"({"weight":"1"})",
-                          R"({"healthy":1})", R"({"metadata":[]})"}) {
+  for (const auto* bad :
+       {R"({"port":"80"})", R"({"port":65536})", R"({"port":1.5})",
+        R"({"weight":"1"})", R"({"healthy":1})", R"({"metadata":[]})"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse(bad));
   }
@@ -206,7 +210,8 @@ TEST_CASE("registration refuses short time-outs and odd cluster names") {
   CHECK(check_instance(i).value().contains("only 0-9a-zA-Z-."));
   i.cluster = "A";
   i.metadata = {{"preserved.heart.beat.timeout", "1000"}};
-  CHECK(check_instance(i).value().starts_with("Instance 'heart beat interval'"));
+  CHECK(
+      check_instance(i).value().starts_with("Instance 'heart beat interval'"));
   CHECK(heartbeat_times(i.metadata).timeout == milliseconds{1000});
   i.metadata = {{"k", std::string(1024, 'v')}};
   CHECK(check_metadata(i.metadata).value().contains("1024"));
@@ -305,8 +310,7 @@ TEST_CASE("listening: items, doubles, and what is refused") {
   REQUIRE(items->size() == 3);
   CHECK(items->at(1).md5.empty());
   CHECK(items->at(2).tenant == "dev");
-  CHECK(encode_changed(*items)
-        == "a%02g%01b%02g%01c%02g%02dev%01");
+  CHECK(encode_changed(*items) == "a%02g%01b%02g%01c%02g%02dev%01");
   CHECK(plain_changed(*items) == "a:g;b:g;c:g;");
   const auto twice = words("a|g|1;a|g|2|public;");
   const auto last = parse_listening(twice);

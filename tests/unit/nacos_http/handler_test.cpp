@@ -21,7 +21,8 @@ call publish(std::string form,
 }
 
 call listen(std::string md5, std::string timeout) {
-  return {method::post, "/v1/cs/configs/listener",
+  return {method::post,
+          "/v1/cs/configs/listener",
           "Listening-Configs=a%02g%02" + std::move(md5) + "%01",
           {{"Long-Pulling-Timeout", std::move(timeout)}}};
 }
@@ -50,11 +51,11 @@ TEST_CASE("config: publish, read, delete over v1, v2 and v3") {
   CHECK(found.rendered->contains("application/json;charset=UTF-8"));
   // The whole answer is made once for all readers.
   CHECK(run({method::get, get_a}).rendered == found.rendered);
-  const auto v2
-    = run({method::get, "/v2/cs/config?dataId=a&group=g&namespaceId="});
+  const auto v2 =
+      run({method::get, "/v2/cs/config?dataId=a&group=g&namespaceId="});
   CHECK(json_of(v2).at("data") == "x");
-  const auto v3 = run(
-    {method::get, "/v3/client/cs/config?dataId=a&groupName=g"});
+  const auto v3 =
+      run({method::get, "/v3/client/cs/config?dataId=a&groupName=g"});
   CHECK(json_of(v3).at("data").at("md5").as_string() == md5_x);
   CHECK(body_of(run({method::del, get_a})) == "true");
   CHECK(body_of(run({method::del, get_a})) == "true");
@@ -70,7 +71,9 @@ TEST_CASE("config: compare and set, and what v1 says when it loses") {
   CHECK(body_of(lost) == "false");
   CHECK(body_of(run({method::get, get_a})) == "x");
   CHECK(body_of(run(publish("content=y", {{"casMd5", md5_x}}))) == "true");
-  call v2{method::post, "/v2/cs/config", "dataId=a&group=g&content=z",
+  call v2{method::post,
+          "/v2/cs/config",
+          "dataId=a&group=g&content=z",
           {{"casMd5", "0"}}};
   const auto lost2 = run(v2);
   CHECK(lost2.status == 500);
@@ -127,7 +130,7 @@ TEST_CASE("long poll: answers at once for a difference, with all keys") {
   CHECK(header_of(now, "Probe-Modify-Response") == "a:g;");
   CHECK(header_of(now, "Probe-Modify-Response-New") == "a%02g%01");
   CHECK(run({method::post, "/v1/cs/configs/listener", "Listening-Configs="})
-          .status
+            .status
         == 400);
 }
 
@@ -135,8 +138,8 @@ TEST_CASE("long poll: a publish ends the hold, nothing stays watched") {
   memory_node node;
   caller run(node);
   run(publish("content=x"));
-  auto answer
-    = run.start(listen(md5_x, "30000"), std::make_shared<test_link>());
+  auto answer =
+      run.start(listen(md5_x, "30000"), std::make_shared<test_link>());
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   const auto count = [&](auto member) {
     const std::lock_guard lock(node.shared->mutex);
@@ -145,7 +148,8 @@ TEST_CASE("long poll: a publish ends the hold, nothing stays watched") {
   while (count(&memory_state::watched) == 0
          && std::chrono::steady_clock::now() < end)
     std::this_thread::yield();
-  CHECK(answer.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+  CHECK(answer.wait_for(std::chrono::seconds(0))
+        == std::future_status::timeout);
   run(publish("content=y"));
   REQUIRE(answer.wait_for(std::chrono::seconds(10))
           == std::future_status::ready);
@@ -179,18 +183,19 @@ TEST_CASE("instances: register, list, look up, beat, remove") {
   CHECK(run({method::get, list_s}).rendered == listed.rendered);
   CHECK(json_of(listed).at("hosts").at(0).at("valid") == true);
   CHECK(json_of(listed).at("hosts").at(0).at("ip") == "1.1.1.1");
-  const auto one
-    = run({method::get, "/v1/ns/instance?serviceName=s&ip=1.1.1.1&port=80"});
+  const auto one =
+      run({method::get, "/v1/ns/instance?serviceName=s&ip=1.1.1.1&port=80"});
   CHECK(json_of(one).at("service") == "DEFAULT_GROUP@@s");
-  const auto none
-    = run({method::get, "/v1/ns/instance?serviceName=s&ip=1.1.1.2&port=80"});
+  const auto none =
+      run({method::get, "/v1/ns/instance?serviceName=s&ip=1.1.1.2&port=80"});
   CHECK(none.status == 404);
   CHECK(body_of(none) == "no matched ip found!");
-  const std::string beat = "/v1/ns/instance/beat?serviceName=s&ip=1.1.1.1&port=";
+  const std::string beat =
+      "/v1/ns/instance/beat?serviceName=s&ip=1.1.1.1&port=";
   CHECK(json_of(run({method::put, beat + "80"})).at("code") == 10200);
   CHECK(json_of(run({method::put, beat + "81"})).at("code") == 20404);
   CHECK(run({method::put, "/v1/ns/instance/beat?serviceName=s&beat=%7Bbad"})
-          .status
+            .status
         == 500);
   CHECK(body_of(run({method::del, "/v1/ns/instance?" + form})) == "ok");
   CHECK(json_of(run({method::get, list_s})).at("hosts").as_array().empty());
@@ -204,20 +209,20 @@ TEST_CASE("instances: refusals in each version's words") {
   };
   CHECK(body_of(v1("ip=1.1.1.1&port=80"))
         == "Param 'serviceName' is required.");
-  CHECK(body_of(v1("serviceName=s&ip=1.1.1.1"))
-        == "Param 'port' is required.");
+  CHECK(body_of(v1("serviceName=s&ip=1.1.1.1")) == "Param 'port' is required.");
   CHECK(body_of(v1("serviceName=s&ip=1.1.1.1&port=80&weight=10001"))
         == "instance format invalid: The weights range from 0.0 to 10000.0");
   CHECK(body_of(v1("serviceName=s&ip=1.1.1.1&port=80&weight=nan"))
-          .starts_with("For input string"));
+            .starts_with("For input string"));
   CHECK(body_of(v1("serviceName=s&ip=1.1.1.1&port=80&metadata=xx"))
         == "metadata format incorrect:xx");
   CHECK(body_of(v1("serviceName=@@s&ip=1.1.1.1&port=80"))
-          .contains("groupName can't be empty"));
+            .contains("groupName can't be empty"));
   CHECK(body_of(v1("serviceName=persistent&ip=1.1.1.1&port=80"))
         == "errCode: 400, errMsg: Current service DEFAULT_GROUP@@persistent is "
            "persistent service, can't register ephemeral instance. ");
-  const auto v2 = run({method::post, "/v2/ns/instance", "serviceName=s&port=1"});
+  const auto v2 =
+      run({method::post, "/v2/ns/instance", "serviceName=s&port=1"});
   CHECK(v2.status == 400);
   CHECK(json_of(v2).at("code") == 10000);
   CHECK(json_of(v2).at("data")
@@ -234,14 +239,14 @@ TEST_CASE("namespaces: v1 and v2 see the same records") {
   run(publish("content=x"));
   const std::string v1 = "/v1/console/namespaces";
   const std::string v2 = "/v2/console/namespace";
-  CHECK(body_of(run({method::post, v1,
-                     "customNamespaceId=n1&namespaceName=one"}))
-        == "true");
-  CHECK(body_of(run({method::post, v1,
-                     "customNamespaceId=n1&namespaceName=one"}))
-        == "false");
-  const auto again
-    = run({method::post, v2, "namespaceId=n1&namespaceName=one"});
+  CHECK(
+      body_of(run({method::post, v1, "customNamespaceId=n1&namespaceName=one"}))
+      == "true");
+  CHECK(
+      body_of(run({method::post, v1, "customNamespaceId=n1&namespaceName=one"}))
+      == "false");
+  const auto again =
+      run({method::post, v2, "namespaceId=n1&namespaceName=one"});
   CHECK(again.status == 400);
   CHECK(json_of(again).at("code") == 22000);
   CHECK(body_of(run({method::post, v1, "namespaceName=blank"})) == "true");
@@ -272,8 +277,8 @@ TEST_CASE("state: health follows the node, login answers without accounts") {
   CHECK(run({method::get, "/v1/console/health/liveness"}).status == 200);
   CHECK(json_of(run({method::get, "/v1/ns/operator/metrics"})).at("status")
         == "STARTING");
-  const auto login
-    = run({method::post, "/v1/auth/login?username=me", "password=p"});
+  const auto login =
+      run({method::post, "/v1/auth/login?username=me", "password=p"});
   CHECK(json_of(login).at("accessToken") == "AUTH_DISABLED");
   CHECK(json_of(login).at("tokenTtl") == 18000);
   CHECK(json_of(login).at("username") == "me");

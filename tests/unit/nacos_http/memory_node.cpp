@@ -44,28 +44,27 @@ api::replica_actor::behavior_type replica_of(shared_state s) {
 }
 
 api::state_actor::behavior_type tables_of(shared_state s) {
-  return {
-    [s](const api::load_config& l) {
-      const std::lock_guard lock(s->mutex);
-      return api::config_loaded{model::load_config(s->tables, l.key)};
-    },
-    [](const api::list_config_names&) { return api::config_names{}; },
-    [](const api::load_service&) { return api::service_state{}; },
-    [](const api::list_stored_services&) { return api::service_names{}; },
-    [s](const api::list_namespaces&) {
-      const std::lock_guard lock(s->mutex);
-      api::namespace_list list;
-      for (auto& [id, record] : model::namespaces(s->tables))
-        list.rows.push_back({id, record});
-      return list;
-    },
-    [s](const api::count_configs& c) {
-      const std::lock_guard lock(s->mutex);
-      if (c.partition != partition_id{1})
-        return api::config_counts{};
-      return api::config_counts{model::config_counts(s->tables)};
-    },
-    [](const api::list_history&) { return api::history_rows{}; }};
+  return {[s](const api::load_config& l) {
+            const std::lock_guard lock(s->mutex);
+            return api::config_loaded{model::load_config(s->tables, l.key)};
+          },
+          [](const api::list_config_names&) { return api::config_names{}; },
+          [](const api::load_service&) { return api::service_state{}; },
+          [](const api::list_stored_services&) { return api::service_names{}; },
+          [s](const api::list_namespaces&) {
+            const std::lock_guard lock(s->mutex);
+            api::namespace_list list;
+            for (auto& [id, record] : model::namespaces(s->tables))
+              list.rows.push_back({id, record});
+            return list;
+          },
+          [s](const api::count_configs& c) {
+            const std::lock_guard lock(s->mutex);
+            if (c.partition != partition_id{1})
+              return api::config_counts{};
+            return api::config_counts{model::config_counts(s->tables)};
+          },
+          [](const api::list_history&) { return api::history_rows{}; }};
 }
 
 using instance_list = std::vector<std::shared_ptr<const naming::instance>>;
@@ -87,8 +86,8 @@ void publish(api::service_slot& slot, const std::string& client_id,
     auto copy = *one;
     copy.instance_id = copy.ip + "#id";
     auto host = std::make_shared<naming::hosted_instance>();
-    host->shown = host->registered
-      = std::make_shared<const naming::instance>(std::move(copy));
+    host->shown = host->registered =
+        std::make_shared<const naming::instance>(std::move(copy));
     host->client_id = client_id;
     view->hosts.push_back(std::move(host));
   }
@@ -104,83 +103,82 @@ bool known(const api::service_slot& slot, const std::string& client_id) {
 api::service_actor::behavior_type
 service_of(shared_state s, std::shared_ptr<api::service_slot> slot) {
   return {
-    [slot](const api::publish_instances& p) -> caf::result<api::done> {
-      if (slot->key().service == "persistent")
-        return api::to_caf({errc::failed_precondition, "other kind"});
-      publish(*slot, p.client_id, p.instances);
-      return api::done{};
-    },
-    [slot](const api::retract_instances& r) {
-      publish(*slot, r.client_id, {});
-      return api::done{};
-    },
-    [slot](const api::beat_instance& b) {
-      if (b.full && !known(*slot, b.client_id))
-        publish(*slot, b.client_id, {b.full});
-      return api::beat_answer{known(*slot, b.client_id), milliseconds{5000}};
-    },
-    [s](const api::change_service& c) {
-      return apply(*s, *c.command, partition_id{0});
-    },
-    [slot](const api::watch_service&) { return slot->view(); },
-    [](const api::unwatch_service&) { return api::done{}; },
-    [](const api::count_watchers&) { return std::size_t{0}; },
-    [](const model::event&) {}};
+      [slot](const api::publish_instances& p) -> caf::result<api::done> {
+        if (slot->key().service == "persistent")
+          return api::to_caf({errc::failed_precondition, "other kind"});
+        publish(*slot, p.client_id, p.instances);
+        return api::done{};
+      },
+      [slot](const api::retract_instances& r) {
+        publish(*slot, r.client_id, {});
+        return api::done{};
+      },
+      [slot](const api::beat_instance& b) {
+        if (b.full && !known(*slot, b.client_id))
+          publish(*slot, b.client_id, {b.full});
+        return api::beat_answer{known(*slot, b.client_id), milliseconds{5000}};
+      },
+      [s](const api::change_service& c) {
+        return apply(*s, *c.command, partition_id{0});
+      },
+      [slot](const api::watch_service&) { return slot->view(); },
+      [](const api::unwatch_service&) { return api::done{}; },
+      [](const api::count_watchers&) { return std::size_t{0}; },
+      [](const model::event&) {}};
 }
 
 /// Tells every watcher of every change; enough for one poll at a time.
 api::config_group_actor::behavior_type group_of(shared_state s) {
   auto watchers = std::make_shared<std::vector<api::watcher>>();
-  return {
-    [s, watchers](const api::watch_configs& w) {
-      watchers->push_back(w.who);
-      const std::lock_guard lock(s->mutex);
-      ++s->watched;
-      return api::done{};
-    },
-    [s, watchers](const api::unwatch_configs& w) {
-      std::erase_if(*watchers, [&](const api::watcher& other) {
-        return other.token == w.who.token;
-      });
-      const std::lock_guard lock(s->mutex);
-      ++s->unwatched;
-      return api::done{};
-    },
-    [watchers](const model::event& e) {
-      for (const auto& who : *watchers)
-        caf::anon_send(who.target,
-                       api::config_fired{
-                         {who.token}, std::get<model::config_changed>(e.what)});
-    }};
+  return {[s, watchers](const api::watch_configs& w) {
+            watchers->push_back(w.who);
+            const std::lock_guard lock(s->mutex);
+            ++s->watched;
+            return api::done{};
+          },
+          [s, watchers](const api::unwatch_configs& w) {
+            std::erase_if(*watchers, [&](const api::watcher& other) {
+              return other.token == w.who.token;
+            });
+            const std::lock_guard lock(s->mutex);
+            ++s->unwatched;
+            return api::done{};
+          },
+          [watchers](const model::event& e) {
+            for (const auto& who : *watchers)
+              caf::anon_send(
+                  who.target,
+                  api::config_fired{{who.token},
+                                    std::get<model::config_changed>(e.what)});
+          }};
 }
 
 api::namespaces_actor::behavior_type
 namespaces_of(api::namespaces_actor::pointer self, shared_state s) {
-  return {
-    [self, s](const api::open_service& o) {
-      auto slot = s->services.insert(o.key);
-      if (!slot->actor()) {
-        slot->set_actor(self->spawn(&service_of, s, slot));
-        const std::lock_guard lock(s->mutex);
-        s->spawned.push_back(caf::actor_cast<caf::actor>(slot->actor()));
-      }
-      return api::service_opened{slot};
-    },
-    [s](const api::open_config_group&) {
-      const std::lock_guard lock(s->mutex);
-      return s->group;
-    },
-    [](const api::list_services&) { return api::service_page{}; },
-    [](const api::watch_names&) { return api::done{}; },
-    [](const api::unwatch_names&) { return api::done{}; }};
+  return {[self, s](const api::open_service& o) {
+            auto slot = s->services.insert(o.key);
+            if (!slot->actor()) {
+              slot->set_actor(self->spawn(&service_of, s, slot));
+              const std::lock_guard lock(s->mutex);
+              s->spawned.push_back(caf::actor_cast<caf::actor>(slot->actor()));
+            }
+            return api::service_opened{slot};
+          },
+          [s](const api::open_config_group&) {
+            const std::lock_guard lock(s->mutex);
+            return s->group;
+          },
+          [](const api::list_services&) { return api::service_page{}; },
+          [](const api::watch_names&) { return api::done{}; },
+          [](const api::unwatch_names&) { return api::done{}; }};
 }
 
 } // namespace
 
 memory_node::memory_node()
-  : replica_(system_.spawn(&replica_of, shared)),
-    tables_(system_.spawn(&tables_of, shared)),
-    namespaces_(system_.spawn(&namespaces_of, shared)) {
+    : replica_(system_.spawn(&replica_of, shared)),
+      tables_(system_.spawn(&tables_of, shared)),
+      namespaces_(system_.spawn(&namespaces_of, shared)) {
   shared->group = system_.spawn(&group_of, shared);
 }
 
@@ -199,7 +197,7 @@ memory_node::~memory_node() {
 }
 
 caller::caller(memory_node& node)
-  : node_(node), pool_({1, {}}, node.system(), node.time()) {
+    : node_(node), pool_({1, {}}, node.system(), node.time()) {
   pool_.start();
 }
 
@@ -250,12 +248,13 @@ std::future<http::response> caller::start(const call& what,
                                  held->request.path_values);
   REQUIRE(found.route);
   auto promise = std::make_shared<std::promise<http::response>>();
-  pool_.spawn(0, [this, held, promise,
-                  row = found.route->row]() -> boost::asio::awaitable<void> {
-    common::context context{node_, held->request, *held->link};
-    auto answer = co_await row->call(context);
-    promise->set_value(std::move(answer));
-  });
+  pool_.spawn(0,
+              [this, held, promise,
+               row = found.route->row]() -> boost::asio::awaitable<void> {
+                common::context context{node_, held->request, *held->link};
+                auto answer = co_await row->call(context);
+                promise->set_value(std::move(answer));
+              });
   return promise->get_future();
 }
 

@@ -31,42 +31,42 @@ TEST_CASE("routes: HEAD finds GET, other methods are told what there is") {
   const std::array products{http_product()};
   const common::router router(products);
   std::vector<http::request::field> values;
-  const auto head
-    = router.find(http::method::head, "/nacos/v1/cs/configs", values);
+  const auto head =
+      router.find(http::method::head, "/nacos/v1/cs/configs", values);
   REQUIRE(head.route);
   CHECK(head.route->row->verb == http::method::get);
-  const auto put
-    = router.find(http::method::put, "/nacos/v1/cs/configs", values);
+  const auto put =
+      router.find(http::method::put, "/nacos/v1/cs/configs", values);
   CHECK_FALSE(put.route);
   CHECK(put.allow.contains("POST"));
 }
 
 TEST_CASE("routes: only what is open to all asks for no permission") {
   const std::set<std::string_view> open{
-    "/v1/ns/operator/metrics",
-    "/v1/ns/ops/metrics",
-    "/v2/ns/operator/metrics",
-    "/v2/ns/ops/metrics",
-    "/v1/ns/health/server",
-    "/v1/console/namespaces",
-    "/v2/console/namespace/list",
-    "/v1/console/server/state",
-    "/v3/console/server/state",
-    "/v3/admin/core/state",
-    "/v1/console/health/liveness",
-    "/v1/console/health/readiness",
-    "/v2/console/health/liveness",
-    "/v2/console/health/readiness",
-    "/v3/console/health/liveness",
-    "/v3/console/health/readiness",
-    "/v3/admin/core/state/liveness",
-    "/v3/admin/core/state/readiness",
-    "/v3/admin/core/ops/liveness",
-    "/v3/admin/core/ops/readiness",
-    "/v1/auth/login",
-    "/v1/auth/users/login",
-    "/v3/auth/user/login",
-    "/actuator/prometheus",
+      "/v1/ns/operator/metrics",
+      "/v1/ns/ops/metrics",
+      "/v2/ns/operator/metrics",
+      "/v2/ns/ops/metrics",
+      "/v1/ns/health/server",
+      "/v1/console/namespaces",
+      "/v2/console/namespace/list",
+      "/v1/console/server/state",
+      "/v3/console/server/state",
+      "/v3/admin/core/state",
+      "/v1/console/health/liveness",
+      "/v1/console/health/readiness",
+      "/v2/console/health/liveness",
+      "/v2/console/health/readiness",
+      "/v3/console/health/liveness",
+      "/v3/console/health/readiness",
+      "/v3/admin/core/state/liveness",
+      "/v3/admin/core/state/readiness",
+      "/v3/admin/core/ops/liveness",
+      "/v3/admin/core/ops/readiness",
+      "/v1/auth/login",
+      "/v1/auth/users/login",
+      "/v3/auth/user/login",
+      "/actuator/prometheus",
   };
   for (const auto& row : http_routes()) {
     CAPTURE(row.pattern);
