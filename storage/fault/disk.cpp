@@ -41,8 +41,6 @@ std::uint64_t disk::calls(disk_call call) const {
 
 refusal disk::enter(disk_call call, std::uint64_t bytes) {
   const std::lock_guard lock{mutex_};
-  if (off_)
-    return disk_fault::io_error;
   const auto kind = static_cast<std::size_t>(call);
   ++counts_[kind];
   auto& ordered = orders_[kind];
@@ -64,8 +62,6 @@ void disk::power_off(unsynced what, std::uint64_t seed) {
     if (what == unsynced::torn && f && !f->path().empty())
       f->tear(random);
   }
-  names_.clear();
-  pending_.clear();
 }
 
 disk::file disk::create(const std::string& path) {

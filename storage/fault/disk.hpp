@@ -66,6 +66,7 @@ private:
   void perform(const pending& p);
 
   mutable std::mutex mutex_;
+  /// Nothing becomes durable any more.
   bool off_ = false;
   std::array<std::uint64_t, disk_calls> counts_{};
   std::array<order, disk_calls> orders_{};

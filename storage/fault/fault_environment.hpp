@@ -48,9 +48,10 @@ public:
   virtual void limit_space(std::uint64_t bytes) = 0;
   virtual void lift_limit() = 0;
 
-  /// The power goes: what was not synced is gone, all later calls fail. The
-  /// database has to be closed, and opened anew with a new environment. `seed`
-  /// picks where writes are torn.
+  /// The power goes: nothing reaches the directory on disk any more. Calls go on
+  /// to succeed, in memory only, so that the database can be closed without
+  /// delay; what it says from here on means nothing. Then it is opened anew with
+  /// a new environment. `seed` picks where writes are torn.
   virtual void power_off(unsynced what, std::uint64_t seed) = 0;
 
   virtual std::uint64_t calls(disk_call call) const = 0;

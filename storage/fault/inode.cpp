@@ -152,7 +152,6 @@ void inode::tear(std::mt19937_64& random) {
     if (kept < behind)
       break;
   }
-  changes_.clear();
 }
 
 } // namespace muster::storage::fault

