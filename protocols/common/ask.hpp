@@ -47,7 +47,7 @@ result<Answer> take_answer(caf::mailbox_element& element) {
   }
   if (content.template match_elements<caf::error>())
     return std::unexpected(
-      api::from_caf(content.template get_as<caf::error>(0)));
+        api::from_caf(content.template get_as<caf::error>(0)));
   return fail(errc::internal, "answer of another type than agreed");
 }
 
@@ -74,19 +74,19 @@ void start_ask(const Handle& target, Message&& message, Handler handler) {
     if (message.meta.deadline != steady_time{})
       deadline = message.meta.deadline;
   }
-  std::unique_ptr<pending_ask> ask
-    = std::make_unique<typed_ask<Answer, Handler>>(std::move(handler));
+  std::unique_ptr<pending_ask> ask =
+      std::make_unique<typed_ask<Answer, Handler>>(std::move(handler));
   if (!target) {
-    here.fail_later(std::move(ask), {errc::unavailable,
-                                     "the actor to ask is not there now"});
+    here.fail_later(std::move(ask),
+                    {errc::unavailable, "the actor to ask is not there now"});
     return;
   }
   const auto id = here.enter(std::move(ask), deadline);
   if (!id)
     return;
   caf::actor_cast<caf::abstract_actor*>(target)->enqueue(
-    caf::make_mailbox_element(here.self(), *id, {}, std::move(message)),
-    nullptr);
+      caf::make_mailbox_element(here.self(), *id, {}, std::move(message)),
+      nullptr);
 }
 
 } // namespace detail
@@ -107,16 +107,15 @@ void start_ask(const Handle& target, Message&& message, Handler handler) {
 /// handle is null or the actor is dead, `deadline_exceeded` when the deadline
 /// passed, `resource_exhausted` when this thread's bound of open asks is hit.
 template <class Handle, class Message>
-auto ask(Handle target, Message message)
-  -> boost::asio::awaitable<
+auto ask(Handle target, Message message) -> boost::asio::awaitable<
     result<typename detail::answer_of<Handle, Message>::type>> {
   using answer = typename detail::answer_of<Handle, Message>::type;
   return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>,
                                      void(result<answer>)>(
-    [](auto done, Handle to, Message what) {
-      detail::start_ask<answer>(to, std::move(what), std::move(done));
-    },
-    boost::asio::use_awaitable, std::move(target), std::move(message));
+      [](auto done, Handle to, Message what) {
+        detail::start_ask<answer>(to, std::move(what), std::move(done));
+      },
+      boost::asio::use_awaitable, std::move(target), std::move(message));
 }
 
 /// Sends without waiting for an answer (fire and forget). Any thread.

@@ -8,18 +8,18 @@ result<void> auth_gate::decide(const permission& needs,
     return {};
   bool guarded = true;
   switch (needs.where) {
-    case scope::open:
-      guarded = switches_.open;
-      break;
-    case scope::admin:
-      guarded = switches_.admin;
-      break;
-    case scope::console:
-      guarded = switches_.console;
-      break;
-    case scope::always:
-      guarded = false;
-      break;
+  case scope::open:
+    guarded = switches_.open;
+    break;
+  case scope::admin:
+    guarded = switches_.admin;
+    break;
+  case scope::console:
+    guarded = switches_.console;
+    break;
+  case scope::always:
+    guarded = false;
+    break;
   }
   if (!guarded)
     return {};

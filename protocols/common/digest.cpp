@@ -22,13 +22,13 @@ struct free_digest {
 std::string md5_hex(std::string_view bytes) {
   // Fetching an algorithm costs more than hashing a small text: once a thread.
   thread_local const std::unique_ptr<EVP_MD, free_digest> md5(
-    EVP_MD_fetch(nullptr, "MD5", nullptr));
+      EVP_MD_fetch(nullptr, "MD5", nullptr));
   thread_local const std::unique_ptr<EVP_MD_CTX, free_context> context(
-    EVP_MD_CTX_new());
+      EVP_MD_CTX_new());
   std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest;
   unsigned size = 0;
-  const bool ok
-    = md5 && context
+  const bool ok =
+      md5 && context
       && EVP_DigestInit_ex(context.get(), md5.get(), nullptr) == 1
       && EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1
       && EVP_DigestFinal_ex(context.get(), digest.data(), &size) == 1;
@@ -39,8 +39,7 @@ std::string md5_hex(std::string_view bytes) {
   return out;
 }
 
-void append_hex(std::string& out, const std::uint8_t* bytes,
-                std::size_t size) {
+void append_hex(std::string& out, const std::uint8_t* bytes, std::size_t size) {
   static constexpr char digits[] = "0123456789abcdef";
   for (std::size_t i = 0; i < size; ++i) {
     out += digits[bytes[i] >> 4];

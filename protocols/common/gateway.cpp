@@ -35,13 +35,16 @@ constexpr auto never = steady_time::max();
 
 } // namespace
 
-// -- what actors send: a stack any thread may push to, taken whole -------------
+// -- what actors send: a stack any thread may push to, taken whole
+// -------------
 
 class burst {
 public:
   burst() = default;
   burst(const burst&) = delete;
-  ~burst() { take([](caf::mailbox_element&) {}); }
+  ~burst() {
+    take([](caf::mailbox_element&) {});
+  }
 
   /// True if it was empty: then somebody has to come for it.
   bool push(caf::mailbox_element_ptr element) noexcept {
@@ -57,8 +60,8 @@ public:
   /// Calls `f` for each element, oldest first.
   template <class F>
   void take(F f) {
-    caf::mailbox_element* newest
-      = head_.exchange(nullptr, std::memory_order_acquire);
+    caf::mailbox_element* newest =
+        head_.exchange(nullptr, std::memory_order_acquire);
     caf::mailbox_element* oldest = nullptr;
     while (newest != nullptr) {
       auto* next = static_cast<caf::mailbox_element*>(newest->next);
@@ -77,7 +80,8 @@ private:
   std::atomic<caf::mailbox_element*> head_{nullptr};
 };
 
-// -- gateway -------------------------------------------------------------------
+// -- gateway
+// -------------------------------------------------------------------
 
 struct gateway::impl : std::enable_shared_from_this<gateway::impl> {
   struct slot {
@@ -88,9 +92,9 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl> {
 
   impl(asio::io_context& context, caf::actor_system& system, const clock& t,
        settings s)
-    : io(context), time(t), conf(s), sweeper(context),
-      handle(system.spawn<caf::actor_companion, caf::hidden>()),
-      self(caf::actor_cast<caf::strong_actor_ptr>(handle)) {
+      : io(context), time(t), conf(s), sweeper(context),
+        handle(system.spawn<caf::actor_companion, caf::hidden>()),
+        self(caf::actor_cast<caf::strong_actor_ptr>(handle)) {
     companion().on_enqueue([this](caf::mailbox_element_ptr element) {
       if (arrived.push(std::move(element)))
         asio::post(io, [me = shared_from_this()] { me->drain(); });
@@ -99,7 +103,7 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl> {
 
   caf::actor_companion& companion() {
     return *static_cast<caf::actor_companion*>(
-      caf::actor_cast<caf::abstract_actor*>(handle));
+        caf::actor_cast<caf::abstract_actor*>(handle));
   }
 
   void drain() {
@@ -159,7 +163,7 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl> {
 class gateway::inbox_impl final : public gateway::inbox {
 public:
   inbox_impl(std::shared_ptr<impl> gate, std::uint64_t token)
-    : gate_(std::move(gate)), token_(token), timer_(gate_->io) {
+      : gate_(std::move(gate)), token_(token), timer_(gate_->io) {
     gate_->inboxes.emplace(token_, this);
   }
   ~inbox_impl() override;
@@ -235,7 +239,8 @@ private:
   bool overflowed_ = false;
 };
 
-// -- dispatch ------------------------------------------------------------------
+// -- dispatch
+// ------------------------------------------------------------------
 
 void gateway::impl::dispatch(caf::mailbox_element& element) {
   if (element.mid.is_response())
@@ -263,8 +268,8 @@ bool gateway::impl::deliver(caf::mailbox_element& element) {
   if (!content.match_elements<Fired>())
     return false;
   const auto fired = std::make_shared<const Fired>(
-    content.shared() ? content.get_as<Fired>(0)
-                     : std::move(content.get_mutable_as<Fired>(0)));
+      content.shared() ? content.get_as<Fired>(0)
+                       : std::move(content.get_mutable_as<Fired>(0)));
   for (const auto token : fired->tokens)
     if (const auto it = inboxes.find(token); it != inboxes.end())
       it->second->put(fired);
@@ -278,15 +283,16 @@ void gateway::impl::lost(const caf::actor_addr& who) {
       box->set_lost();
 }
 
-// -- asks ----------------------------------------------------------------------
+// -- asks
+// ----------------------------------------------------------------------
 
 std::optional<caf::message_id>
 gateway::impl::enter(std::unique_ptr<pending_ask> ask, steady_time deadline) {
   if (closed || open >= conf.asks_max) {
     fail_later(std::move(ask),
                closed
-                 ? error{errc::unavailable, "this node is shutting down"}
-                 : error{errc::resource_exhausted, "too many open requests"});
+                   ? error{errc::unavailable, "this node is shutting down"}
+                   : error{errc::resource_exhausted, "too many open requests"});
     return std::nullopt;
   }
   if (free_slots.empty()) {
@@ -318,15 +324,15 @@ void gateway::impl::arm_sweeper() {
   sweeper_armed = true;
   sweeper.expires_after(conf.sweep);
   sweeper.async_wait(
-    [weak = weak_from_this()](const boost::system::error_code& ec) {
-      const auto me = weak.lock();
-      if (ec || !me)
-        return;
-      me->sweeper_armed = false;
-      me->sweep();
-      if (me->open != 0)
-        me->arm_sweeper();
-    });
+      [weak = weak_from_this()](const boost::system::error_code& ec) {
+        const auto me = weak.lock();
+        if (ec || !me)
+          return;
+        me->sweeper_armed = false;
+        me->sweep();
+        if (me->open != 0)
+          me->arm_sweeper();
+      });
 }
 
 void gateway::impl::sweep() {
@@ -357,7 +363,8 @@ void gateway::impl::fail_all(error why) {
     ask->fail(why);
 }
 
-// -- inbox ---------------------------------------------------------------------
+// -- inbox
+// ---------------------------------------------------------------------
 
 gateway::inbox_impl::~inbox_impl() {
   gate_->inboxes.erase(token_);
@@ -410,7 +417,7 @@ asio::awaitable<void> gateway::inbox_impl::wait(steady_time until) {
     timer_.expires_after(until - now);
     boost::system::error_code ignored; // cancelled = there is news
     co_await timer_.async_wait(
-      asio::redirect_error(asio::use_awaitable, ignored));
+        asio::redirect_error(asio::use_awaitable, ignored));
   }
   woken_ = false;
 }
@@ -424,18 +431,19 @@ asio::awaitable<void> gateway::inbox_impl::wait(steady_time until,
   client.on_gone({});
 }
 
-// -- the public side -----------------------------------------------------------
+// -- the public side
+// -----------------------------------------------------------
 
 gateway::gateway(asio::io_context& io, caf::actor_system& system,
                  const clock& time, settings s)
-  : impl_(std::make_shared<impl>(io, system, time, s)) {
+    : impl_(std::make_shared<impl>(io, system, time, s)) {
   MUSTER_INVARIANT(s.asks_max < (std::size_t{1} << slot_bits),
                    "asks fit the request id's slot");
 }
 
 gateway::gateway(asio::io_context& io, caf::actor_system& system,
                  const clock& time)
-  : gateway(io, system, time, settings{}) {
+    : gateway(io, system, time, settings{}) {
   // nop
 }
 

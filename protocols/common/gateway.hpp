@@ -120,8 +120,7 @@ public:
   /// the client closed, the gateway was closed or `wake()` was called. What
   /// came before the call and was not taken counts. One waiter at a time.
   virtual boost::asio::awaitable<void> wait(steady_time until,
-                                            http::client_link& client)
-    = 0;
+                                            http::client_link& client) = 0;
   /// The same without a client to look at (streams).
   virtual boost::asio::awaitable<void> wait(steady_time until) = 0;
   /// Ends the current or the next wait.
@@ -130,10 +129,10 @@ public:
   /// What came since the last call, oldest first. At most `capacity` are kept;
   /// beyond that they are dropped and `take_overflow()` is true: compare
   /// everything anew.
-  virtual std::vector<std::shared_ptr<const api::config_fired>> take_configs()
-    = 0;
-  virtual std::vector<std::shared_ptr<const api::service_fired>> take_services()
-    = 0;
+  virtual std::vector<std::shared_ptr<const api::config_fired>>
+  take_configs() = 0;
+  virtual std::vector<std::shared_ptr<const api::service_fired>>
+  take_services() = 0;
   virtual bool take_overflow() = 0;
   /// A watched actor died: take a new handle and watch anew.
   virtual bool take_lost() = 0;

@@ -33,13 +33,12 @@ const request::field* find_header(const std::vector<request::field>& headers,
 
 std::string_view to_string(method m) noexcept {
   static constexpr std::array<std::string_view, method_count> names{
-    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+      "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
   return names[static_cast<std::size_t>(m)];
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size()
-         && std::ranges::equal(a, b, {}, lower, lower);
+  return a.size() == b.size() && std::ranges::equal(a, b, {}, lower, lower);
 }
 
 std::string_view request::header(std::string_view name) const noexcept {
@@ -69,8 +68,7 @@ const common::params& request::params() const {
   if (!params_parsed_) {
     params_parsed_ = true;
     const auto from_query = params_.parse(query);
-    const auto from_form
-      = has_form() ? params_.parse(body) : result<void>{};
+    const auto from_form = has_form() ? params_.parse(body) : result<void>{};
     MUSTER_INVARIANT(from_query && from_form,
                      "the listener bounds the number of parameters");
   }

@@ -17,7 +17,7 @@ struct io_pool::worker {
   using guard = asio::executor_work_guard<asio::io_context::executor_type>;
 
   worker(const settings& s, caf::actor_system& system, const clock& time)
-    : gate(io, system, time, s.gate), work(guard{io.get_executor()}) {
+      : gate(io, system, time, s.gate), work(guard{io.get_executor()}) {
     // nop
   }
 
@@ -44,9 +44,9 @@ struct io_pool::worker {
 };
 
 io_pool::io_pool(settings s, caf::actor_system& system, const clock& time) {
-  const auto threads
-    = s.threads != 0 ? s.threads
-                     : std::max(1u, std::thread::hardware_concurrency());
+  const auto threads = s.threads != 0
+                           ? s.threads
+                           : std::max(1u, std::thread::hardware_concurrency());
   for (std::size_t i = 0; i < threads; ++i)
     workers_.push_back(std::make_unique<worker>(s, system, time));
 }

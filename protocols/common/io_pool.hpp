@@ -42,7 +42,8 @@ public:
   std::size_t next() noexcept;
 
   /// Runs a coroutine on the thread `index`; callable from any thread. What it
-  /// throws is counted (`exceptions()`) and dropped: a bug, never a dead thread.
+  /// throws is counted (`exceptions()`) and dropped: a bug, never a dead
+  /// thread.
   void spawn(std::size_t index,
              std::function<boost::asio::awaitable<void>()> coroutine);
   void spawn(std::function<boost::asio::awaitable<void>()> coroutine) {

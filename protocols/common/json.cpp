@@ -4,7 +4,7 @@
 #include <utility>
 
 #include <boost/json/memory_resource.hpp>
-#include <boost/json/parse.hpp>
+#include <boost/json/parser.hpp>
 
 namespace muster::common {
 
@@ -43,14 +43,15 @@ result<boost::json::value> parse_json(std::string_view text,
   options.max_depth = limits.depth_max;
   try {
     boost::system::error_code ec;
-    auto value = boost::json::parse(
-      text, ec,
-      boost::json::make_shared_resource<bounded_memory>(
-        limits.memory_bytes_max),
-      options);
+    // The same bound for the value and for what the parser keeps meanwhile.
+    const auto memory = boost::json::make_shared_resource<bounded_memory>(
+        limits.memory_bytes_max);
+    boost::json::parser parser(memory, options);
+    parser.reset(memory);
+    parser.write(text.data(), text.size(), ec);
     if (ec)
       return fail(errc::invalid_argument, "not valid JSON: " + ec.message());
-    return value;
+    return parser.release();
   } catch (const std::exception&) {
     // bad_alloc of the bound, length_error of a container.
     return fail(errc::invalid_argument, "JSON holds too many values");

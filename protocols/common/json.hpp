@@ -13,7 +13,7 @@ namespace muster::common {
 struct json_limits {
   std::size_t text_bytes_max = 16 << 20;
   std::size_t depth_max = 64;
-  /// Memory the parsed value may take, bytes.
+  /// Memory that the value and its parsing may take, bytes.
   std::size_t memory_bytes_max = 64 << 20;
 };
 

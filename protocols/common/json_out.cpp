@@ -51,8 +51,8 @@ json_out& json_out::value(double n) {
   if (!std::isfinite(n))
     return value(std::isnan(n) ? "NaN" : n > 0 ? "Infinity" : "-Infinity");
   std::array<char, 32> digits{};
-  const auto* end
-    = std::to_chars(digits.data(), digits.data() + digits.size(), n).ptr;
+  const auto* end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), n).ptr;
   std::string_view text{digits.data(),
                         static_cast<std::size_t>(end - digits.data())};
   raw(text);

@@ -48,8 +48,8 @@ public:
   }
   json_out& value(std::nullptr_t) { return raw("null"); }
   template <class Number>
-    requires(std::integral<Number> && !std::same_as<Number, bool>)
-  json_out& value(Number n) {
+  requires(std::integral<Number> && !std::same_as<Number, bool>)
+      json_out& value(Number n) {
     char digits[24];
     const auto end = std::to_chars(digits, digits + sizeof digits, n).ptr;
     return raw({digits, static_cast<std::size_t>(end - digits)});

@@ -12,8 +12,8 @@ bool permits::take(std::size_t n) noexcept {
   do {
     if (n > max_ || used > max_ - n)
       return false;
-  } while (!used_.compare_exchange_weak(used, used + n,
-                                        std::memory_order_relaxed));
+  } while (
+      !used_.compare_exchange_weak(used, used + n, std::memory_order_relaxed));
   return true;
 }
 
@@ -30,7 +30,7 @@ struct keyed_permits::impl {
 };
 
 keyed_permits::keyed_permits(std::size_t max_per_key)
-  : impl_(std::make_unique<impl>(max_per_key)) {
+    : impl_(std::make_unique<impl>(max_per_key)) {
   // nop
 }
 

@@ -20,14 +20,14 @@ class read_value final : public prometheus::Collectable {
 public:
   read_value(std::string name, std::string help, MetricType type,
              std::function<double()> read)
-    : name_(std::move(name)), help_(std::move(help)), type_(type),
-      read_(std::move(read)) {
+      : name_(std::move(name)), help_(std::move(help)), type_(type),
+        read_(std::move(read)) {
     // nop
   }
   std::vector<MetricFamily> Collect() const override {
     ClientMetric metric;
-    (type_ == MetricType::Counter ? metric.counter.value : metric.gauge.value)
-      = read_();
+    (type_ == MetricType::Counter ? metric.counter.value : metric.gauge.value) =
+        read_();
     return {MetricFamily{name_, help_, type_, {std::move(metric)}}};
   }
 
@@ -43,9 +43,8 @@ void bump(std::atomic<T>& a, T by) noexcept {
   a.store(a.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
-constexpr std::array<double, 12> bucket_bounds{0.0005, 0.001, 0.0025, 0.005,
-                                               0.01,   0.025, 0.05,   0.1,
-                                               0.25,   1.0,   5.0,    30.0};
+constexpr std::array<double, 12> bucket_bounds{
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0};
 
 std::string_view outcome_of(unsigned status) noexcept {
   return status < 200   ? "INFORMATIONAL"
@@ -73,9 +72,9 @@ void metrics_registry::add_value(std::string name, std::string help,
                                  std::string_view type,
                                  std::function<double()> read) {
   auto source = std::make_shared<read_value>(
-    std::move(name), std::move(help),
-    type == "counter" ? MetricType::Counter : MetricType::Gauge,
-    std::move(read));
+      std::move(name), std::move(help),
+      type == "counter" ? MetricType::Counter : MetricType::Gauge,
+      std::move(read));
   const std::lock_guard lock(mutex_);
   own_.push_back(source);
   sources_.push_back(source);
@@ -94,7 +93,8 @@ std::string metrics_registry::text() const {
   return std::move(out).str();
 }
 
-// -- request_metrics -----------------------------------------------------------
+// -- request_metrics
+// -----------------------------------------------------------
 
 struct request_metrics::cell {
   /// Statuses seen under one row; beyond that they are counted as the last.
@@ -116,8 +116,9 @@ struct request_metrics::cells {
   std::vector<cell> by_row;
 };
 
-request_metrics::request_metrics(std::vector<row_labels> rows, std::size_t shards)
-  : rows_(std::move(rows)), window_start_(std::chrono::steady_clock::now()) {
+request_metrics::request_metrics(std::vector<row_labels> rows,
+                                 std::size_t shards)
+    : rows_(std::move(rows)), window_start_(std::chrono::steady_clock::now()) {
   rows_.push_back({"UNKNOWN", "UNKNOWN", "none"});
   for (std::size_t i = 0; i < shards; ++i)
     shards_.push_back(std::make_unique<cells>(rows_.size()));
@@ -129,8 +130,8 @@ void request_metrics::record(std::size_t shard, std::size_t row,
                              unsigned status,
                              std::chrono::nanoseconds took) noexcept {
   auto& c = shards_[shard]->by_row[std::min(row, rows_.size() - 1)];
-  const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(
-    took.count(), 0));
+  const auto ns =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(took.count(), 0));
   auto* slot = &c.seen.front();
   for (; slot != &c.seen.back(); ++slot) {
     const auto known = slot->status.load(std::memory_order_relaxed);
@@ -145,8 +146,8 @@ void request_metrics::record(std::size_t shard, std::size_t row,
   if (const auto old = slot->window.load(std::memory_order_relaxed);
       old != window) {
     slot->max_before_ns.store(
-      old + 1 == window ? slot->max_ns.load(std::memory_order_relaxed) : 0,
-      std::memory_order_relaxed);
+        old + 1 == window ? slot->max_ns.load(std::memory_order_relaxed) : 0,
+        std::memory_order_relaxed);
     slot->max_ns.store(0, std::memory_order_relaxed);
     slot->window.store(window, std::memory_order_relaxed);
   }
@@ -182,11 +183,11 @@ request_metrics::totals_of(std::size_t row) const {
       it->sum_ns += slot.sum_ns.load(std::memory_order_relaxed);
       const auto age = window - slot.window.load(std::memory_order_relaxed);
       if (age <= 1)
-        it->max_ns
-          = std::max(it->max_ns, slot.max_ns.load(std::memory_order_relaxed));
+        it->max_ns =
+            std::max(it->max_ns, slot.max_ns.load(std::memory_order_relaxed));
       if (age == 0)
         it->max_ns = std::max(
-          it->max_ns, slot.max_before_ns.load(std::memory_order_relaxed));
+            it->max_ns, slot.max_before_ns.load(std::memory_order_relaxed));
     }
   }
   return totals;

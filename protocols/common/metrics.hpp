@@ -23,8 +23,8 @@ class metrics_registry {
 public:
   /// Asked at each scrape while the other owners keep it alive.
   void add(std::weak_ptr<prometheus::Collectable> source);
-  /// A value that is read at scrape time. `type` is "gauge" or "counter"; `read`
-  /// must be callable on any thread for as long as the registry lives.
+  /// A value that is read at scrape time. `type` is "gauge" or "counter";
+  /// `read` must be callable on any thread for as long as the registry lives.
   void add_value(std::string name, std::string help, std::string_view type,
                  std::function<double()> read);
   /// All of it in Prometheus' text format (version 0.0.4).

@@ -79,8 +79,8 @@ std::string url_encode(std::string_view text) {
 
 std::size_t params::count(std::string_view text) noexcept {
   return text.empty()
-           ? 0
-           : 1 + static_cast<std::size_t>(std::ranges::count(text, '&'));
+             ? 0
+             : 1 + static_cast<std::size_t>(std::ranges::count(text, '&'));
 }
 
 result<void> params::parse(std::string_view text) {
@@ -108,8 +108,8 @@ result<void> params::parse(std::string_view text) {
     const auto equals = pair.find('=');
     const auto name = decoded(pair.substr(0, equals));
     values_.emplace_back(name, equals == std::string_view::npos
-                                 ? std::string_view{}
-                                 : decoded(pair.substr(equals + 1)));
+                                   ? std::string_view{}
+                                   : decoded(pair.substr(equals + 1)));
   }
   return {};
 }

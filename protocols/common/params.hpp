@@ -19,7 +19,8 @@ namespace muster::common {
 std::string url_decode(std::string_view text);
 /// As `url_decode`, '+' stays (for paths).
 std::string path_decode(std::string_view text);
-/// Encodes all but letters, digits and "-_.*" (Java's URLEncoder), space as '+'.
+/// Encodes all but letters, digits and "-_.*" (Java's URLEncoder), space as
+/// '+'.
 std::string url_encode(std::string_view text);
 
 /// Named values in the order they came; a name may repeat. Movable; one thread

@@ -69,18 +69,18 @@ struct route {
 
 /// Why a request is answered without its handler.
 enum class refusal_kind : std::uint8_t {
-  malformed,      ///< 400 not HTTP, bad path, too many parameters
-  forbidden,      ///< 403 the permission gate said no
-  not_found,      ///< 404
-  wrong_method,   ///< 405
-  timed_out,      ///< 408 head or body came too slowly
-  body_too_large, ///< 413
+  malformed,       ///< 400 not HTTP, bad path, too many parameters
+  forbidden,       ///< 403 the permission gate said no
+  not_found,       ///< 404
+  wrong_method,    ///< 405
+  timed_out,       ///< 408 head or body came too slowly
+  body_too_large,  ///< 413
   target_too_long, ///< 414
-  head_too_large, ///< 431
-  switched_off,   ///< 410 by a compatibility gate
-  failed,         ///< 500 a handler threw
-  unsupported,    ///< 501 a method or transfer coding we do not know
-  busy,           ///< 503 over a limit; nothing was done
+  head_too_large,  ///< 431
+  switched_off,    ///< 410 by a compatibility gate
+  failed,          ///< 500 a handler threw
+  unsupported,     ///< 501 a method or transfer coding we do not know
+  busy,            ///< 503 over a limit; nothing was done
 };
 
 unsigned status_of(refusal_kind kind) noexcept;
@@ -107,9 +107,9 @@ http::response plain_refusal(const refusal& why, const http::request& request);
 /// One product on a listener. Views must outlive the server.
 struct product {
   std::string_view name;
-  /// "/nacos"; routes are reachable with and without it. Empty = none. A request
-  /// that matches no route goes to the product whose context path is the longest
-  /// prefix of its path; the first product takes the rest.
+  /// "/nacos"; routes are reachable with and without it. Empty = none. A
+  /// request that matches no route goes to the product whose context path is
+  /// the longest prefix of its path; the first product takes the rest.
   std::string context_path;
   std::span<const route> routes;
   refuser refuse = &plain_refusal;

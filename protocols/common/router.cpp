@@ -96,7 +96,7 @@ result<void> router::check(std::span<const product> products) {
         return ok;
       for (const auto& base : std::set<std::string>{"", prefix})
         if (!seen.emplace(row.verb, shape_of(base + std::string(row.pattern)))
-               .second)
+                 .second)
           return fail(errc::invalid_argument,
                       std::string(row.pattern) + ": twice in the tables");
     }
@@ -128,11 +128,10 @@ void router::add(std::string path, const bound_route& row) {
   pattern entry;
   for (const auto segment : segments_of(path))
     entry.segments.emplace_back(is_any(segment) ? any : segment);
-  const auto same = std::ranges::find(patterns_, entry.segments,
-                                      &pattern::segments);
+  const auto same =
+      std::ranges::find(patterns_, entry.segments, &pattern::segments);
   (same == patterns_.end() ? patterns_.emplace_back(std::move(entry)) : *same)
-    .rows[verb]
-    = &row;
+      .rows[verb] = &row;
 }
 
 const product& router::owner_of(std::string_view path) const {
@@ -140,8 +139,8 @@ const product& router::owner_of(std::string_view path) const {
   std::size_t length = 0;
   for (const auto& p : products_) {
     const auto prefix = prefix_of(p);
-    const bool below
-      = path.starts_with(prefix)
+    const bool below =
+        path.starts_with(prefix)
         && (path.size() == prefix.size() || path[prefix.size()] == '/');
     if (below && prefix.size() > length) {
       best = &p;
@@ -161,9 +160,9 @@ router::match(std::string_view path,
   const auto parts = segments_of(path);
   for (const auto& p : patterns_) {
     const bool fits = std::ranges::equal(
-      p.segments, parts, [](std::string_view want, std::string_view is) {
-        return want == any ? !is.empty() : want == is;
-      });
+        p.segments, parts, [](std::string_view want, std::string_view is) {
+          return want == any ? !is.empty() : want == is;
+        });
     if (!fits)
       continue;
     for (std::size_t i = 0; i < parts.size(); ++i)

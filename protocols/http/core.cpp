@@ -23,13 +23,13 @@ MetricFamily gauge(std::string name, std::string help, std::size_t value) {
 
 server_core::server_core(server_settings s, api::node& n, common::io_pool& p,
                          std::span<const common::product> products)
-  : settings(std::move(s)), node(n), pool(p),
-    site(products, settings.auth, settings.gates),
-    metrics(
-      std::make_shared<common::request_metrics>(site.labels(), p.size())),
-    connections(settings.limits.connections_max),
-    addresses(settings.limits.connections_per_ip_max),
-    body_bytes(settings.limits.body_bytes_total_max), counts(p.size()) {
+    : settings(std::move(s)), node(n), pool(p),
+      site(products, settings.auth, settings.gates),
+      metrics(
+          std::make_shared<common::request_metrics>(site.labels(), p.size())),
+      connections(settings.limits.connections_max),
+      addresses(settings.limits.connections_per_ip_max),
+      body_bytes(settings.limits.body_bytes_total_max), counts(p.size()) {
   // nop
 }
 
@@ -46,18 +46,17 @@ std::vector<MetricFamily> server_core::Collect() const {
   };
   add("connections", connections_refused_.load(std::memory_order_relaxed));
   for (std::size_t i = 0; i < refused_.size(); ++i)
-    add(std::to_string(
-          common::status_of(static_cast<common::refusal_kind>(i))),
+    add(std::to_string(common::status_of(static_cast<common::refusal_kind>(i))),
         refused_[i].load(std::memory_order_relaxed));
   return {
-    gauge("muster_http_connections", "Open connections", connections.in_use()),
-    gauge("muster_http_requests_in_work", "Requests being worked on",
-          in_work()),
-    gauge("muster_http_requests_held", "Long polls being held",
-          held()),
-    gauge("muster_http_body_bytes", "Bytes of request bodies in memory",
-          body_bytes.in_use()),
-    std::move(refused),
+      gauge("muster_http_connections", "Open connections",
+            connections.in_use()),
+      gauge("muster_http_requests_in_work", "Requests being worked on",
+            in_work()),
+      gauge("muster_http_requests_held", "Long polls being held", held()),
+      gauge("muster_http_body_bytes", "Bytes of request bodies in memory",
+            body_bytes.in_use()),
+      std::move(refused),
   };
 }
 

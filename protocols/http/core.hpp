@@ -20,8 +20,8 @@
 /// What all threads of one server share.
 namespace muster::http {
 
-inline constexpr std::size_t refusal_kinds
-  = static_cast<std::size_t>(common::refusal_kind::busy) + 1;
+inline constexpr std::size_t refusal_kinds =
+    static_cast<std::size_t>(common::refusal_kind::busy) + 1;
 
 /// Kept alive by the server and by each session. Thread-safe.
 class server_core final : public prometheus::Collectable {
@@ -33,7 +33,7 @@ public:
 
   void count_refusal(common::refusal_kind kind) noexcept {
     refused_[static_cast<std::size_t>(kind)].fetch_add(
-      1, std::memory_order_relaxed);
+        1, std::memory_order_relaxed);
   }
   void count_connection_refused() noexcept {
     connections_refused_.fetch_add(1, std::memory_order_relaxed);
@@ -56,7 +56,8 @@ public:
   common::permits body_bytes;
   /// By thread; each is written by its thread only.
   struct alignas(64) thread_counts {
-    std::atomic<std::size_t> in_work{0}; ///< handler runs, held ones not counted
+    std::atomic<std::size_t> in_work{
+        0}; ///< handler runs, held ones not counted
     std::atomic<std::size_t> held{0};
   };
   std::vector<thread_counts> counts;

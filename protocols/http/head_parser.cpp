@@ -17,8 +17,8 @@ void raw_head::reset() noexcept {
 
 head_parser::head_parser(raw_head& head, std::string& body,
                          std::size_t head_bytes_max, std::size_t headers_max)
-  : head_(head), body_(body), head_bytes_max_(head_bytes_max),
-    headers_max_(headers_max) {
+    : head_(head), body_(body), head_bytes_max_(head_bytes_max),
+      headers_max_(headers_max) {
   header_limit(static_cast<std::uint32_t>(head_bytes_max));
   // The route says how much is taken; it is known once the head is read.
   body_limit(boost::none);
@@ -28,8 +28,8 @@ head_parser::step head_parser::read_head(const char* begin, std::size_t size) {
   begin_ = begin;
   size_ = size;
   error_code ec;
-  consumed_
-    += put(boost::asio::buffer(begin + consumed_, size - consumed_), ec);
+  consumed_ +=
+      put(boost::asio::buffer(begin + consumed_, size - consumed_), ec);
   if (!ec && is_header_done()) {
     in_head_ = false;
     return step::done;
@@ -63,29 +63,29 @@ void head_parser::on_request_impl(beast_http::verb verb, text, text target,
   version_ = version;
   head_.target = piece_of(target);
   switch (verb) {
-    case beast_http::verb::get:
-      head_.verb = method::get;
-      break;
-    case beast_http::verb::head:
-      head_.verb = method::head;
-      break;
-    case beast_http::verb::post:
-      head_.verb = method::post;
-      break;
-    case beast_http::verb::put:
-      head_.verb = method::put;
-      break;
-    case beast_http::verb::patch:
-      head_.verb = method::patch;
-      break;
-    case beast_http::verb::delete_:
-      head_.verb = method::del;
-      break;
-    case beast_http::verb::options:
-      head_.verb = method::options;
-      break;
-    default:
-      refuse(refusal_kind::unsupported, "method is not supported", ec);
+  case beast_http::verb::get:
+    head_.verb = method::get;
+    break;
+  case beast_http::verb::head:
+    head_.verb = method::head;
+    break;
+  case beast_http::verb::post:
+    head_.verb = method::post;
+    break;
+  case beast_http::verb::put:
+    head_.verb = method::put;
+    break;
+  case beast_http::verb::patch:
+    head_.verb = method::patch;
+    break;
+  case beast_http::verb::delete_:
+    head_.verb = method::del;
+    break;
+  case beast_http::verb::options:
+    head_.verb = method::options;
+    break;
+  default:
+    refuse(refusal_kind::unsupported, "method is not supported", ec);
   }
 }
 
@@ -101,30 +101,30 @@ void head_parser::on_field_impl(beast_http::field id, text name, text value,
     return refuse(refusal_kind::malformed, "folded header line", ec);
   head_.fields.emplace_back(piece_of(name), piece_of(value));
   switch (id) {
-    case beast_http::field::host:
-      if (head_.has_host)
-        return refuse(refusal_kind::malformed, "more than one Host", ec);
-      head_.has_host = true;
-      break;
-    case beast_http::field::expect:
-      head_.expects_continue = equal_ignoring_case(value, "100-continue");
-      break;
-    case beast_http::field::transfer_encoding:
-      note_coding(value);
-      break;
-    case beast_http::field::unknown:
-      if (name.size() == 11 && equal_ignoring_case(name, "traceparent"))
-        head_.trace = common::parse_traceparent(value).value_or(
-          api::trace_context{});
-      break;
-    default:
-      break;
+  case beast_http::field::host:
+    if (head_.has_host)
+      return refuse(refusal_kind::malformed, "more than one Host", ec);
+    head_.has_host = true;
+    break;
+  case beast_http::field::expect:
+    head_.expects_continue = equal_ignoring_case(value, "100-continue");
+    break;
+  case beast_http::field::transfer_encoding:
+    note_coding(value);
+    break;
+  case beast_http::field::unknown:
+    if (name.size() == 11 && equal_ignoring_case(name, "traceparent"))
+      head_.trace =
+          common::parse_traceparent(value).value_or(api::trace_context{});
+    break;
+  default:
+    break;
   }
 }
 
 void head_parser::note_coding(text value) {
-  head_.chunked_only
-    = !head_.has_coding && equal_ignoring_case(value, "chunked");
+  head_.chunked_only =
+      !head_.has_coding && equal_ignoring_case(value, "chunked");
   head_.has_coding = true;
 }
 

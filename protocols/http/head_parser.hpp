@@ -64,9 +64,7 @@ public:
   bool chunked() const { return base::chunked(); }
   bool keeps_alive() const { return keep_alive(); }
   bool is_http_1_0() const noexcept { return version_ == 10; }
-  std::uint64_t length() const {
-    return content_length().value_or(0);
-  }
+  std::uint64_t length() const { return content_length().value_or(0); }
   /// Why it was refused.
   common::refusal_kind why() const noexcept { return why_; }
   std::string_view detail() const noexcept { return detail_; }

@@ -16,7 +16,7 @@ namespace muster::http {
 /// made; never while a request is being handled.
 class in_buffer {
 public:
-  static constexpr std::size_t block_size = 16 << 10;
+  static constexpr std::size_t block_size = 8 << 10;
 
   in_buffer() { resize(block_size); }
 

@@ -12,7 +12,8 @@ namespace muster::http {
 
 namespace {
 
-using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+using reuse_port =
+    asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 /// Time that connections have to close once they were told to.
 constexpr milliseconds abort_wait{1000};
@@ -20,8 +21,8 @@ constexpr milliseconds abort_wait{1000};
 error cannot_listen(const std::string& bind, std::uint16_t port,
                     const boost::system::error_code& ec) {
   return {errc::failed_precondition, "cannot listen on " + bind + " port "
-                                       + std::to_string(port) + ": "
-                                       + ec.message()};
+                                         + std::to_string(port) + ": "
+                                         + ec.message()};
 }
 
 /// SO_REUSEPORT would let a second process share the port unnoticed: see first
@@ -43,8 +44,7 @@ boost::system::error_code listen(tcp_acceptor& acceptor, tcp::endpoint where) {
   boost::system::error_code ec;
   if (acceptor.open(where.protocol(), ec)
       || acceptor.set_option(tcp::acceptor::reuse_address(true), ec)
-      || acceptor.set_option(reuse_port(true), ec)
-      || acceptor.bind(where, ec))
+      || acceptor.set_option(reuse_port(true), ec) || acceptor.bind(where, ec))
     return ec;
   return acceptor.listen(asio::socket_base::max_listen_connections, ec);
 }
@@ -67,9 +67,9 @@ struct server::impl {
 server::server(server_settings settings, api::node& node, common::io_pool& pool,
                std::span<const common::product> products,
                std::shared_ptr<common::metrics_registry> metrics)
-  : impl_(std::make_unique<impl>()) {
-  impl_->core = std::make_shared<server_core>(std::move(settings), node, pool,
-                                              products);
+    : impl_(std::make_unique<impl>()) {
+  impl_->core =
+      std::make_shared<server_core>(std::move(settings), node, pool, products);
   metrics->add(impl_->core);
   metrics->add(impl_->core->metrics);
   impl_->core->registry = std::move(metrics);
@@ -100,8 +100,8 @@ result<void> server::start() {
   }
   impl_->port = port;
   for (std::size_t i = 0; i < acceptors.size(); ++i) {
-    impl_->workers.push_back(std::make_shared<worker>(impl_->core, i,
-                                                      std::move(acceptors[i])));
+    impl_->workers.push_back(
+        std::make_shared<worker>(impl_->core, i, std::move(acceptors[i])));
     impl_->workers.back()->start();
   }
   return {};

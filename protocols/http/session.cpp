@@ -41,6 +41,23 @@ auto resume_on(tcp_socket& socket, boost::system::error_code& ec) {
                              asio::redirect_error(asio::use_awaitable, ec));
 }
 
+/// This thread's permit for one request, given back however it ends.
+class permit {
+public:
+  permit(worker& home, bool held) : home_(home), held_(held) {}
+  permit(const permit&) = delete;
+  ~permit() {
+    if (taken_)
+      home_.leave_request(held_);
+  }
+  bool take() { return taken_ = home_.enter_request(held_); }
+
+private:
+  worker& home_;
+  const bool held_;
+  bool taken_ = false;
+};
+
 /// Bytes that would change what a path means once it is decoded.
 bool hides_structure(std::string_view raw, std::string_view decoded) {
   return decoded.find('\0') != decoded.npos
@@ -52,8 +69,8 @@ bool hides_structure(std::string_view raw, std::string_view decoded) {
 
 session::session(std::shared_ptr<worker> home, tcp_socket socket,
                  std::string peer_ip)
-  : worker_(std::move(home)), socket_(std::move(socket)),
-    peer_ip_(std::move(peer_ip)) {
+    : worker_(std::move(home)), socket_(std::move(socket)),
+      peer_ip_(std::move(peer_ip)) {
   worker_->add(*this);
 }
 
@@ -86,7 +103,8 @@ asio::awaitable<void> session::run() {
   co_await reject();
 }
 
-// -- reading -------------------------------------------------------------------
+// -- reading
+// -------------------------------------------------------------------
 
 session::next session::advance() {
   if (!scratch_)
@@ -104,12 +122,12 @@ session::next session::advance() {
   if (!s.parser)
     s.parser.emplace(s.head, s.body, limits.head_bytes_max, limits.headers_max);
   switch (s.parser->read_head(s.in.data(), s.in.size())) {
-    case head_parser::step::more:
-      return next::more;
-    case head_parser::step::refused:
-      return refuse(s.parser->why(), std::string(s.parser->detail()));
-    case head_parser::step::done:
-      break;
+  case head_parser::step::more:
+    return next::more;
+  case head_parser::step::refused:
+    return refuse(s.parser->why(), std::string(s.parser->detail()));
+  case head_parser::step::done:
+    break;
   }
   return on_head();
 }
@@ -124,11 +142,12 @@ session::next session::on_head() {
   route_ = found.route;
   owner_ = found.owner;
   if (route_ == nullptr)
-    refusal_ = found.allow.empty()
-                 ? refusal{refusal_kind::not_found, "no such path", nullptr, {}}
-                 : refusal{refusal_kind::wrong_method,
-                           "method is not supported here", nullptr,
-                           std::move(found.allow)};
+    refusal_ =
+        found.allow.empty()
+            ? refusal{refusal_kind::not_found, "no such path", nullptr, {}}
+            : refusal{refusal_kind::wrong_method,
+                      "method is not supported here", nullptr,
+                      std::move(found.allow)};
   std::size_t body_max = core.settings.limits.body_bytes_default;
   if (route_ != nullptr && route_->row->body_bytes_max != 0)
     body_max = route_->row->body_bytes_max;
@@ -151,8 +170,8 @@ session::next session::on_body() {
   const auto head = s.parser->head_size();
   if (s.parser->chunked()) {
     std::size_t consumed = 0;
-    const auto step = s.parser->read_chunks(s.in.data() + head,
-                                            s.in.size() - head, consumed);
+    const auto step =
+        s.parser->read_chunks(s.in.data() + head, s.in.size() - head, consumed);
     s.in.cut(head, consumed);
     if (step == head_parser::step::refused)
       return refuse(s.parser->why(), std::string(s.parser->detail()));
@@ -170,16 +189,13 @@ session::next session::on_body() {
   }
   in_body_ = false;
   wants_continue_ = false;
-  if (std::exchange(views_stale_, false)) {
-    place_views();
-    worker_->core().site.find(s.request);
-  }
+  if (std::exchange(views_stale_, false))
+    renew_views();
+  else
+    place_body();
   auto& r = s.request;
-  r.body = s.parser->chunked()
-             ? std::string_view{s.body}
-             : std::string_view{s.in.data() + head, body_size_};
   if (common::params::count(r.query)
-        + (r.has_form() ? common::params::count(r.body) : 0)
+          + (r.has_form() ? common::params::count(r.body) : 0)
       > common::params::count_max)
     return refuse(refusal_kind::malformed, "too many parameters");
   return next::ready;
@@ -201,6 +217,22 @@ bool session::place_views() {
   return set_path(r.target);
 }
 
+void session::place_body() {
+  auto& s = *scratch_;
+  s.request.body =
+      s.parser->chunked()
+          ? std::string_view{s.body}
+          : std::string_view{s.in.data() + s.parser->head_size(), body_size_};
+}
+
+/// Makes all views anew, what the router noted included, after the buffer
+/// moved.
+void session::renew_views() {
+  place_views();
+  worker_->core().site.find(scratch_->request);
+  place_body();
+}
+
 bool session::set_path(std::string_view target) {
   auto& r = scratch_->request;
   if (!target.starts_with('/') && target != "*") {
@@ -209,8 +241,8 @@ bool session::set_path(std::string_view target) {
     if (scheme == target.npos || target.find_first_of("/?") < scheme)
       return false;
     const auto slash = target.find('/', scheme + 3);
-    target = slash == target.npos ? std::string_view{"/"}
-                                  : target.substr(slash);
+    target =
+        slash == target.npos ? std::string_view{"/"} : target.substr(slash);
   }
   const auto mark = target.find('?');
   r.query = mark == target.npos ? std::string_view{} : target.substr(mark + 1);
@@ -236,9 +268,8 @@ bool session::hold_permits(std::size_t body_bytes) {
 }
 
 session::next session::refuse(refusal_kind kind, std::string detail) {
-  refusal_ = refusal{kind, std::move(detail),
-                     route_ != nullptr ? route_->row : nullptr,
-                     {}};
+  refusal_ = refusal{
+      kind, std::move(detail), route_ != nullptr ? route_->row : nullptr, {}};
   return next::refused;
 }
 
@@ -296,54 +327,67 @@ bool session::receive() {
   else if (in.room_size() == 0)
     in.reserve(in.size() + in_buffer::block_size);
   errno = 0;
-  const auto n
-    = ::recv(socket_.native_handle(), in.room(), in.room_size(), MSG_DONTWAIT);
+  const auto n =
+      ::recv(socket_.native_handle(), in.room(), in.room_size(), MSG_DONTWAIT);
   if (n > 0)
     in.added(static_cast<std::size_t>(n));
   return n > 0;
 }
 
-// -- answering -----------------------------------------------------------------
+// -- answering
+// -----------------------------------------------------------------
 
-std::optional<refusal> session::admit() {
+/// What stands against calling the handler, but for the permit.
+std::optional<refusal> session::objection() {
   if (refusal_)
     return std::exchange(refusal_, std::nullopt);
-  if (auto no = worker_->core().site.check(*route_->row, scratch_->request))
-    return no;
-  if (!worker_->enter_request(route_->row->long_poll))
-    return refusal{refusal_kind::busy, "too many requests at once",
-                   route_->row,
-                   {}};
-  return std::nullopt;
+  return worker_->core().site.check(*route_->row, scratch_->request);
 }
 
-/// Calls the handler and queues its answer. False: the connection is over.
+/// Calls the handler; an answer, or why there is none.
+asio::awaitable<std::expected<response, refusal>> session::call() {
+  const auto& row = *route_->row;
+  auto& core = worker_->core();
+  auto& request = scratch_->request;
+  const auto& limits = core.settings.limits;
+  permit one(*worker_, row.long_poll);
+  if (!one.take())
+    co_return std::unexpected(
+        refusal{refusal_kind::busy, "too many requests at once", &row, {}});
+  request.meta.deadline =
+      core.node.time().steady()
+      + (row.long_poll ? limits.long_poll_deadline : limits.request_deadline);
+  if (row.long_poll)
+    shrink_to_request();
+  common::context context{core.node, request, *this};
+  try {
+    co_return co_await row.call(context);
+  } catch (...) {
+    co_return std::unexpected(
+        refusal{refusal_kind::failed, "the request failed", &row, {}});
+  }
+}
+
+/// Answers the request that was read. False: the connection is over.
 asio::awaitable<bool> session::answer() {
   auto& core = worker_->core();
   const auto started = steady_clock::now();
+  auto no = objection();
+  // Nothing waits behind a held request.
+  if (!no && route_->row->long_poll && !scratch_->out.empty()) {
+    std::string_view none;
+    if (send_some(none) != sent::all && !co_await send_rest(none))
+      co_return false;
+  }
   phase_ = phase::handling;
   deadline_ = io_time::max();
   response r;
-  auto no = admit();
   if (!no) {
-    const auto& row = *route_->row;
-    auto& request = scratch_->request;
-    const auto& limits = core.settings.limits;
-    request.meta.deadline
-      = core.node.time().steady()
-        + (row.long_poll ? limits.long_poll_deadline : limits.request_deadline);
-    if (row.long_poll && !co_await hold()) {
-      worker_->leave_request(true);
-      co_return false;
-    }
-    common::context context{core.node, request, *this,
-                            core.registry.get()};
-    try {
-      r = co_await row.call(context);
-    } catch (...) {
-      no = refusal{refusal_kind::failed, "the request failed", &row, {}};
-    }
-    worker_->leave_request(row.long_poll);
+    auto called = co_await call();
+    if (called)
+      r = std::move(*called);
+    else
+      no = std::move(called.error());
   }
   if (no) {
     core.count_refusal(no->kind);
@@ -353,8 +397,8 @@ asio::awaitable<bool> session::answer() {
   core.metrics->record(worker_->index(),
                        route_ != nullptr ? route_->index : core.site.rows(),
                        status_of(r), now - started);
-  const bool keep
-    = scratch_->parser->keeps_alive() && !ending_ && !worker_->draining();
+  const bool keep =
+      scratch_->parser->keeps_alive() && !ending_ && !worker_->draining();
   auto tail = queue(r, keep, now);
   finish_request();
   if (tail.empty() && keep
@@ -365,22 +409,12 @@ asio::awaitable<bool> session::answer() {
   co_return keep;
 }
 
-/// A held request keeps only its own bytes, and nothing waits behind it.
-asio::awaitable<bool> session::hold() {
+/// A held request keeps only its own bytes.
+void session::shrink_to_request() {
   auto& s = *scratch_;
-  std::string_view none;
-  if (!s.out.empty() && send_some(none) != sent::all
-      && !co_await send_rest(none))
-    co_return false;
-  phase_ = phase::handling;
-  deadline_ = io_time::max();
   s.out.shrink_to_fit();
   s.in.shrink();
-  place_views();
-  worker_->core().site.find(s.request);
-  if (!s.parser->chunked())
-    s.request.body = {s.in.data() + s.parser->head_size(), body_size_};
-  co_return true;
+  renew_views();
 }
 
 /// Appends the answer to the output; gives what must be sent behind it.
@@ -428,7 +462,8 @@ asio::awaitable<void> session::reject() {
     co_await linger();
 }
 
-// -- writing -------------------------------------------------------------------
+// -- writing
+// -------------------------------------------------------------------
 
 /// Sends without waiting. `tail` comes behind the output; what was sent of it
 /// is taken off.
@@ -436,8 +471,8 @@ session::sent session::send_some(std::string_view& tail) {
   auto& out = scratch_->out;
   for (;;) {
     iovec parts[2] = {
-      {out.data() + out_sent_, out.size() - out_sent_},
-      {const_cast<char*>(tail.data()), tail.size()},
+        {out.data() + out_sent_, out.size() - out_sent_},
+        {const_cast<char*>(tail.data()), tail.size()},
     };
     msghdr message{};
     message.msg_iov = parts;
@@ -462,7 +497,9 @@ session::sent session::send_some(std::string_view& tail) {
 
 /// Sends the rest as the client takes it. False: it takes nothing, or is gone.
 asio::awaitable<bool> session::send_rest(std::string_view tail) {
-  const auto left = [&] { return scratch_->out.size() - out_sent_ + tail.size(); };
+  const auto left = [&] {
+    return scratch_->out.size() - out_sent_ + tail.size();
+  };
   const auto timeout = worker_->core().settings.limits.write_timeout;
   phase_ = phase::writing;
   for (auto before = left() + 1;;) {
@@ -470,8 +507,7 @@ asio::awaitable<bool> session::send_rest(std::string_view tail) {
       deadline_ = steady_clock::now() + timeout;
     before = left();
     boost::system::error_code ec;
-    co_await socket_.async_wait(tcp_socket::wait_write,
-                                resume_on(socket_, ec));
+    co_await socket_.async_wait(tcp_socket::wait_write, resume_on(socket_, ec));
     if (ec || timed_out_)
       co_return false;
     const auto state = send_some(tail);
@@ -504,7 +540,8 @@ asio::awaitable<void> session::linger() {
   }
 }
 
-// -- deadlines, the client's end, the server's end --------------------------------
+// -- deadlines, the client's end, the server's end
+// --------------------------------
 
 void session::sweep(io_time now) {
   if (now >= deadline_) {
@@ -539,21 +576,20 @@ void session::abort() {
 void session::watch_close() {
   if (bytes_behind_ || std::exchange(close_watched_, true))
     return;
-  socket_.async_wait(
-    tcp_socket::wait_read,
-    [self = shared_from_this(),
-     number = request_number_](const boost::system::error_code& ec) {
-      if (ec || number != self->request_number_)
-        return;
-      self->close_watched_ = false;
-      self->look_for_close();
-    });
+  socket_.async_wait(tcp_socket::wait_read,
+                     [self = shared_from_this(), number = request_number_](
+                         const boost::system::error_code& ec) {
+                       if (ec || number != self->request_number_)
+                         return;
+                       self->close_watched_ = false;
+                       self->look_for_close();
+                     });
 }
 
 void session::look_for_close() {
   char byte = 0;
-  const auto n
-    = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const auto n =
+      ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (n > 0)
     bytes_behind_ = true;
   else if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -568,7 +604,7 @@ bool session::closed_by_peer() {
   socklen_t size = sizeof info;
   return ::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info,
                       &size)
-           != 0
+             != 0
          || info.tcpi_state != TCP_ESTABLISHED;
 }
 

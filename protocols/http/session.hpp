@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,8 @@ private:
   next on_head();
   next on_body();
   bool place_views();
+  void place_body();
+  void renew_views();
   bool set_path(std::string_view target);
   bool hold_permits(std::size_t body_bytes);
   next refuse(common::refusal_kind kind, std::string detail);
@@ -58,8 +61,9 @@ private:
 
   // Answering.
   asio::awaitable<bool> answer();
-  std::optional<common::refusal> admit();
-  asio::awaitable<bool> hold();
+  asio::awaitable<std::expected<response, common::refusal>> call();
+  std::optional<common::refusal> objection();
+  void shrink_to_request();
   std::string_view queue(const response& r, bool keep, io_time now);
   void finish_request();
   asio::awaitable<void> reject();
@@ -87,8 +91,8 @@ private:
   std::size_t out_sent_ = 0;
   std::uint32_t request_number_ = 0;
   phase phase_ = phase::idle;
-  bool in_body_ = false;      ///< head read, body not
-  bool views_stale_ = false;  ///< the buffer moved since they were made
+  bool in_body_ = false;     ///< head read, body not
+  bool views_stale_ = false; ///< the buffer moved since they were made
   bool wants_continue_ = false;
   bool timed_out_ = false;
   bool ending_ = false;

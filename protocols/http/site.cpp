@@ -22,12 +22,12 @@ std::optional<refusal> site::check(const common::route& row,
                                    const http::request& request) const {
   if (!gates_[static_cast<std::size_t>(row.switched_by)])
     return refusal{refusal_kind::switched_off,
-                   "this API is switched off by a compatibility setting", &row,
-                   {}};
-  if (auto allowed = auth_.decide(row.needs, request); !allowed)
-    return refusal{refusal_kind::forbidden, std::move(allowed.error().message),
+                   "this API is switched off by a compatibility setting",
                    &row,
                    {}};
+  if (auto allowed = auth_.decide(row.needs, request); !allowed)
+    return refusal{
+        refusal_kind::forbidden, std::move(allowed.error().message), &row, {}};
   return std::nullopt;
 }
 

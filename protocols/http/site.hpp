@@ -19,7 +19,7 @@ class site {
 public:
   site(std::span<const common::product> products, common::auth_switches auth,
        std::array<bool, common::gate_count> gates)
-    : router_(products), auth_(auth), gates_(gates) {
+      : router_(products), auth_(auth), gates_(gates) {
     // nop
   }
 

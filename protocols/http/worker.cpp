@@ -23,9 +23,9 @@ constexpr milliseconds sweep_interval_max{1000};
 constexpr milliseconds sweep_interval_min{10};
 
 milliseconds sweep_interval(const limits& l) {
-  const auto shortest = std::min({l.head_timeout, l.body_timeout,
-                                  l.body_total_timeout, l.write_timeout,
-                                  l.idle_timeout});
+  const auto shortest =
+      std::min({l.head_timeout, l.body_timeout, l.body_total_timeout,
+                l.write_timeout, l.idle_timeout});
   return std::clamp(shortest / 4, sweep_interval_min, sweep_interval_max);
 }
 
@@ -46,13 +46,13 @@ struct worker::sessions {
 
 worker::worker(std::shared_ptr<server_core> core, std::size_t index,
                tcp_acceptor acceptor)
-  : core_(std::move(core)), index_(index), acceptor_(std::move(acceptor)),
-    sweeper_(io().get_executor()),
-    sweep_interval_(sweep_interval(core_->settings.limits)),
-    sessions_(std::make_unique<sessions>()),
-    requests_max_(
-      share(core_->settings.limits.requests_max, core_->pool.size())),
-    held_max_(share(core_->settings.limits.held_max, core_->pool.size())) {
+    : core_(std::move(core)), index_(index), acceptor_(std::move(acceptor)),
+      sweeper_(io().get_executor()),
+      sweep_interval_(sweep_interval(core_->settings.limits)),
+      sessions_(std::make_unique<sessions>()),
+      requests_max_(
+          share(core_->settings.limits.requests_max, core_->pool.size())),
+      held_max_(share(core_->settings.limits.held_max, core_->pool.size())) {
   // nop
 }
 
@@ -80,9 +80,13 @@ asio::awaitable<void> worker::accept_all() {
   while (!draining_) {
     boost::system::error_code ec;
     auto socket = co_await acceptor_.async_accept(
-      asio::redirect_error(asio::use_awaitable, ec));
+        asio::redirect_error(asio::use_awaitable, ec));
     if (!ec) {
-      admit(std::move(socket));
+      try {
+        admit(std::move(socket));
+      } catch (const std::exception&) {
+        core_->count_connection_refused(); // no memory for one more
+      }
     } else if (!draining_) {
       timer pause(io().get_executor(), accept_pause);
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
@@ -109,8 +113,8 @@ void worker::admit(tcp_socket socket) {
 }
 
 void worker::refuse(tcp_socket socket) {
-  static constexpr std::string_view busy
-    = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
+  static constexpr std::string_view busy =
+      "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
       "Retry-After: 1\r\nContent-Length: 0\r\n\r\n";
   core_->count_connection_refused();
   // Best effort: a full send buffer is not waited for.
@@ -132,10 +136,10 @@ void worker::remove(session& s) {
 void worker::arm_sweeper() {
   sweeper_.expires_after(sweep_interval_);
   sweeper_.async_wait(
-    [weak = weak_from_this()](const boost::system::error_code& ec) {
-      if (const auto me = weak.lock(); me && !ec)
-        me->sweep();
-    });
+      [weak = weak_from_this()](const boost::system::error_code& ec) {
+        if (const auto me = weak.lock(); me && !ec)
+          me->sweep();
+      });
 }
 
 void worker::sweep() {
@@ -150,9 +154,8 @@ std::string_view worker::date(io_time now) {
   if (now >= date_until_) {
     const auto wall = core_->node.time().wall();
     date_ = http_date(wall);
-    date_until_
-      = now + std::chrono::seconds{1}
-        - (wall - std::chrono::floor<std::chrono::seconds>(wall));
+    date_until_ = now + std::chrono::seconds{1}
+                  - (wall - std::chrono::floor<std::chrono::seconds>(wall));
   }
   return date_;
 }

@@ -25,9 +25,10 @@ using executor = asio::io_context::executor_type;
 using tcp_socket = asio::basic_stream_socket<tcp, executor>;
 using tcp_acceptor = asio::basic_socket_acceptor<tcp, executor>;
 using io_time = std::chrono::steady_clock::time_point;
-using timer = asio::basic_waitable_timer<
-  std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-  executor>;
+using timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock,
+                               asio::wait_traits<std::chrono::steady_clock>,
+                               executor>;
 
 class session;
 

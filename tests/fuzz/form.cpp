@@ -34,8 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     const auto equals = std::min(pair.find('='), pair.size());
     const auto& [name, value] = p.all().at(seen++);
     if (name != url_decode(pair.substr(0, equals))
-        || value
-             != url_decode(pair.substr(std::min(equals + 1, pair.size()))))
+        || value != url_decode(pair.substr(std::min(equals + 1, pair.size()))))
       std::abort();
   }
   if (seen != p.all().size())

@@ -17,7 +17,7 @@ constexpr std::string_view text = "text/plain";
 
 handled fixed(context&) {
   static const auto bytes = std::make_shared<const std::string>(
-    http::render(http::reply(200, text, "fixed body")));
+      http::render(http::reply(200, text, "fixed body")));
   ++what_was_seen().calls;
   co_return http::reply(bytes);
 }
@@ -35,7 +35,7 @@ handled echo(context& c) {
 handled item(context& c) {
   co_return http::reply(200, text,
                         std::string(c.request.path_value("id")) + " of "
-                          + std::string(c.request.path));
+                            + std::string(c.request.path));
 }
 
 handled whoami(context& c) {
@@ -58,8 +58,8 @@ handled hold(context& c) {
   ++s.holding;
   auto inbox = common::gateway::here().open_inbox();
   const auto wanted = c.request.params().get("ms", "60000");
-  const auto until = c.node.time().steady()
-                     + milliseconds{std::stol(std::string(wanted))};
+  const auto until =
+      c.node.time().steady() + milliseconds{std::stol(std::string(wanted))};
   co_await inbox->wait(until, c.client);
   --s.holding;
   if (c.client_gone())
@@ -73,22 +73,22 @@ handled boom(context&) {
 }
 
 const common::route rows[] = {
-  {method::get, "/fixed", {}, common::gate::none, &fixed},
-  {method::get, "/echo", {}, common::gate::none, &echo},
-  {method::post, "/echo", {}, common::gate::none, &echo, 100'000},
-  {method::get, "/items/{id}", {}, common::gate::none, &item},
-  {method::get, "/items/first", {}, common::gate::none, &fixed},
-  {method::get, "/whoami", {}, common::gate::none, &whoami},
-  {method::get, "/big/{size}", {}, common::gate::none, &big},
-  {method::get, "/hold", {}, common::gate::none, &hold, 0, true},
-  {method::post, "/hold", {}, common::gate::none, &hold, 0, true},
-  {method::get, "/boom", {}, common::gate::none, &boom},
-  {method::get, "/old", {}, common::gate::console, &fixed},
-  {method::get,
-   "/guarded",
-   {common::scope::open, common::action::read, common::resource::config},
-   common::gate::none,
-   &fixed},
+    {method::get, "/fixed", {}, common::gate::none, &fixed},
+    {method::get, "/echo", {}, common::gate::none, &echo},
+    {method::post, "/echo", {}, common::gate::none, &echo, 100'000},
+    {method::get, "/items/{id}", {}, common::gate::none, &item},
+    {method::get, "/items/first", {}, common::gate::none, &fixed},
+    {method::get, "/whoami", {}, common::gate::none, &whoami},
+    {method::get, "/big/{size}", {}, common::gate::none, &big},
+    {method::get, "/hold", {}, common::gate::none, &hold, 0, true},
+    {method::post, "/hold", {}, common::gate::none, &hold, 0, true},
+    {method::get, "/boom", {}, common::gate::none, &boom},
+    {method::get, "/old", {}, common::gate::console, &fixed},
+    {method::get,
+     "/guarded",
+     {common::scope::open, common::action::read, common::resource::config},
+     common::gate::none,
+     &fixed},
 };
 
 } // namespace
@@ -121,7 +121,7 @@ http::server_settings running_server::quick_settings() {
 }
 
 running_server::running_server(http::server_settings s, std::size_t threads)
-  : pool({threads, {}}, node.system(), node.time()) {
+    : pool({threads, {}}, node.system(), node.time()) {
   what_was_seen().calls = 0;
   what_was_seen().gone = 0;
   pool.start();

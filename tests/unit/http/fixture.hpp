@@ -40,16 +40,15 @@ public:
   raw_client client() const { return raw_client{port()}; }
 
   fake_node node;
-  std::shared_ptr<common::metrics_registry> metrics
-    = std::make_shared<common::metrics_registry>();
+  std::shared_ptr<common::metrics_registry> metrics =
+      std::make_shared<common::metrics_registry>();
   common::io_pool pool;
   std::unique_ptr<http::server> server;
 };
 
 /// Waits until `condition` holds, at most 5 s.
 inline bool eventually(const std::function<bool()>& condition) {
-  const auto until
-    = std::chrono::steady_clock::now() + std::chrono::seconds{5};
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{5};
   while (std::chrono::steady_clock::now() < until) {
     if (condition())
       return true;

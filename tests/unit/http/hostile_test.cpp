@@ -37,45 +37,48 @@ std::vector<attack> attacks() {
   for (int i = 0; i < 2000; ++i)
     params += "a&";
   return {
-    {"not http", "\x16\x03\x01\x02 hello\r\n\r\n", 400},
-    {"http/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
-    {"no host", "GET /fixed HTTP/1.1\r\n\r\n", 400},
-    {"two hosts", "GET /fixed HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
-    {"folded header", head("X: a\r\n b\r\n"), 400},
-    {"space before colon", head("X : a\r\n"), 400},
-    {"authority form", "GET t:80 HTTP/1.1\r\nHost: t\r\n\r\n", 400},
-    {"unknown method", "BREW /fixed HTTP/1.1\r\nHost: t\r\n\r\n", 501},
-    {"trace", "TRACE /fixed HTTP/1.1\r\nHost: t\r\n\r\n", 501},
-    {"10 GB length", head("Content-Length: 10737418240\r\n"), 413},
-    {"length beyond 64 bits", head("Content-Length: 99999999999999999999\r\n"),
-     400},
-    {"negative length", head("Content-Length: -1\r\n"), 400},
-    {"two lengths", head("Content-Length: 1\r\nContent-Length: 2\r\n"), 400},
-    {"length and chunked",
-     head("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), 400},
-    {"chunked twice",
-     head("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
-     400},
-    {"gzip coding", head("Transfer-Encoding: gzip, chunked\r\n"), 501},
-    {"unknown coding", head("Transfer-Encoding: chunke\r\n"), 501},
-    {"chunked in 1.0",
-     "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-    {"bad chunk size", head("Transfer-Encoding: chunked\r\n") + "zz\r\n", 400},
-    {"huge chunk", head("Transfer-Encoding: chunked\r\n") + "fffffffff\r\n",
-     413},
-    {"endless chunk head",
-     head("Transfer-Encoding: chunked\r\n") + "1;" + std::string(100'000, 'x'),
-     400},
-    {"1 MB header line", "GET /fixed HTTP/1.1\r\nHost: t\r\nX: "
-                           + std::string(1 << 20, 'x'),
-     431},
-    {"10k headers", "GET /fixed HTTP/1.1\r\nHost: t\r\n" + many + "\r\n", 431},
-    {"100 KB target",
-     "GET /" + std::string(100 << 10, 'x') + " HTTP/1.1\r\nHost: t\r\n\r\n",
-     414},
-    {"2000 parameters", params + " HTTP/1.1\r\nHost: t\r\n\r\n", 400},
-    {"body after no body",
-     "POST /echo HTTP/1.1\r\nHost: t\r\n\r\n{\"a\": 1}\r\n\r\n", 200},
+      {"not http", "\x16\x03\x01\x02 hello\r\n\r\n", 400},
+      {"http/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
+      {"no host", "GET /fixed HTTP/1.1\r\n\r\n", 400},
+      {"two hosts", "GET /fixed HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
+      {"folded header", head("X: a\r\n b\r\n"), 400},
+      {"space before colon", head("X : a\r\n"), 400},
+      {"authority form", "GET t:80 HTTP/1.1\r\nHost: t\r\n\r\n", 400},
+      {"unknown method", "BREW /fixed HTTP/1.1\r\nHost: t\r\n\r\n", 501},
+      {"trace", "TRACE /fixed HTTP/1.1\r\nHost: t\r\n\r\n", 501},
+      {"10 GB length", head("Content-Length: 10737418240\r\n"), 413},
+      {"length beyond 64 bits",
+       head("Content-Length: 99999999999999999999\r\n"), 400},
+      {"negative length", head("Content-Length: -1\r\n"), 400},
+      {"two lengths", head("Content-Length: 1\r\nContent-Length: 2\r\n"), 400},
+      {"length and chunked",
+       head("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), 400},
+      {"chunked twice",
+       head("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
+       400},
+      {"gzip coding", head("Transfer-Encoding: gzip, chunked\r\n"), 501},
+      {"unknown coding", head("Transfer-Encoding: chunke\r\n"), 501},
+      {"chunked in 1.0",
+       "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"bad chunk size", head("Transfer-Encoding: chunked\r\n") + "zz\r\n",
+       400},
+      {"huge chunk", head("Transfer-Encoding: chunked\r\n") + "fffffffff\r\n",
+       413},
+      {"endless chunk head",
+       head("Transfer-Encoding: chunked\r\n") + "1;"
+           + std::string(100'000, 'x'),
+       400},
+      {"1 MB header line",
+       "GET /fixed HTTP/1.1\r\nHost: t\r\nX: " + std::string(1 << 20, 'x'),
+       431},
+      {"10k headers", "GET /fixed HTTP/1.1\r\nHost: t\r\n" + many + "\r\n",
+       431},
+      {"100 KB target",
+       "GET /" + std::string(100 << 10, 'x') + " HTTP/1.1\r\nHost: t\r\n\r\n",
+       414},
+      {"2000 parameters", params + " HTTP/1.1\r\nHost: t\r\n\r\n", 400},
+      {"body after no body",
+       "POST /echo HTTP/1.1\r\nHost: t\r\n\r\n{\"a\": 1}\r\n\r\n", 200},
   };
 }
 
@@ -191,8 +194,12 @@ TEST_CASE("a client that never reads is cut off, others notice nothing") {
 
 TEST_CASE("connections beyond the bound are told busy and closed") {
   auto settings = running_server::quick_settings();
-  SUBCASE("in all") { settings.limits.connections_max = 2; }
-  SUBCASE("per address") { settings.limits.connections_per_ip_max = 2; }
+  SUBCASE("in all") {
+    settings.limits.connections_max = 2;
+  }
+  SUBCASE("per address") {
+    settings.limits.connections_per_ip_max = 2;
+  }
   running_server s(settings);
   auto a = s.client();
   auto b = s.client();

@@ -50,8 +50,8 @@ public:
     input_.erase(0, end + 4);
     const auto at = r.head.find("Content-Length: ");
     const std::size_t size = head_only || at == std::string::npos
-                               ? 0
-                               : std::stoul(r.head.substr(at + 16));
+                                 ? 0
+                                 : std::stoul(r.head.substr(at + 16));
     while (input_.size() < size)
       if (!more())
         return r;

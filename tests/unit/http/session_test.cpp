@@ -48,9 +48,9 @@ TEST_CASE("routes answer with and without the context path") {
   CHECK(c.get("/app/items/a%20b").body == "a b of /app/items/a b");
   CHECK(c.get("/items/first").body == "fixed body");
   CHECK(c.get("http://elsewhere/app/fixed?x=1").status == 200);
-  for (const auto* path : {"/app/fixed/", "/fixed;x=1", "//fixed", "/Fixed",
-                           "/app/app/fixed", "/items/", "/items/a/b",
-                           "/app/../fixed", "/", "/app", "*"})
+  for (const auto* path :
+       {"/app/fixed/", "/fixed;x=1", "//fixed", "/Fixed", "/app/app/fixed",
+        "/items/", "/items/a/b", "/app/../fixed", "/", "/app", "*"})
     CHECK_MESSAGE(c.get(path).status == 404, path);
   for (const auto* path : {"/items%2ffirst", "/items/a%00b", "/a%5cb"})
     CHECK_MESSAGE(s.client().get(path).status == 400, path);
@@ -171,9 +171,8 @@ TEST_CASE("the source address prefers the proxy's headers") {
   CHECK(c.get("/whoami").body == "127.0.0.1");
   c.send(get_request("/whoami", "X-Real-IP: 10.0.0.2\r\n"));
   CHECK(c.read().body == "10.0.0.2");
-  c.send(get_request("/whoami",
-                     "x-forwarded-for: 10.0.0.1, 10.9.9.9\r\n"
-                     "X-Real-IP: 10.0.0.2\r\n"));
+  c.send(get_request("/whoami", "x-forwarded-for: 10.0.0.1, 10.9.9.9\r\n"
+                                "X-Real-IP: 10.0.0.2\r\n"));
   CHECK(c.read().body == "10.0.0.1");
 }
 
