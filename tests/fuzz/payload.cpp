@@ -4,13 +4,13 @@
 #include <string_view>
 
 #include "protocols/common/json.hpp"
+#include "protocols/nacos/codec/instance_json.hpp"
+#include "protocols/nacos/codec/names.hpp"
 #include "protocols/nacos/grpc/members.hpp"
 #include "protocols/nacos/grpc/message_table.hpp"
 #include "protocols/nacos/grpc/pattern.hpp"
 #include "protocols/nacos/grpc/payload.hpp"
 #include "protocols/nacos/grpc/unary.hpp"
-#include "protocols/nacos/codec/instance_json.hpp"
-#include "protocols/nacos/codec/names.hpp"
 
 using namespace muster;
 using namespace muster::nacos;
