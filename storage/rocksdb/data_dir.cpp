@@ -79,8 +79,9 @@ result<void> make_directory(const fs::path& directory) {
     return {};
   if (directory.empty())
     return fail(errc::invalid_argument, "data directory: no path given");
-  const auto parent = fs::absolute(directory).parent_path();
-  fs::create_directories(parent, ec);
+  const auto parent = fs::absolute(directory, ec).parent_path();
+  if (!ec)
+    fs::create_directories(parent, ec);
   if (ec)
     return refuse(errc::invalid_argument, parent,
                   "cannot make the directory: " + ec.message());

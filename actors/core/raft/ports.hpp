@@ -52,7 +52,8 @@ public:
 
   virtual result<stored_group> load(partition_id group) = 0;
 
-  /// Writes all batches with a single sync.
+  /// Writes all batches with a single sync. Entries that cannot follow the
+  /// stored log are `invalid_argument`: nothing is written, the log goes on.
   virtual result<void> append(std::span<const append_batch> batches) = 0;
 
   /// Entries [from, to), at most about `bytes_max` bytes but at least one.
@@ -63,6 +64,8 @@ public:
 
   /// Forgets entries up to and including `meta.last.index`; they must be in a
   /// durable state first. Not synced: redone at the next compaction if lost.
+  /// If the stored entry at `meta.last.index` has another term, the whole log
+  /// goes (paper figure 13).
   virtual result<void> compact(partition_id group,
                                const snapshot_meta& meta) = 0;
 };
@@ -101,7 +104,8 @@ public:
                                     const chunk_visitor& visit) = 0;
 
   /// Replaces a group's tables by `import`ed rows and sets the applied index;
-  /// after a crash either the old or the new tables are there.
+  /// after a crash either the old or the new tables are there. Rows come in the
+  /// order of `export_group`, else `invalid_argument`.
   class importer {
   public:
     virtual ~importer() = default;
