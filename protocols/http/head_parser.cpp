@@ -1,5 +1,7 @@
 #include "protocols/http/head_parser.hpp"
 
+#include <charconv>
+
 #include "protocols/common/trace.hpp"
 
 namespace muster::http {
@@ -109,6 +111,9 @@ void head_parser::on_field_impl(beast_http::field id, text name, text value,
   case beast_http::field::expect:
     head_.expects_continue = equal_ignoring_case(value, "100-continue");
     break;
+  case beast_http::field::content_length:
+    note_length(value, ec);
+    break;
   case beast_http::field::transfer_encoding:
     note_coding(value);
     break;
@@ -126,6 +131,14 @@ void head_parser::note_coding(text value) {
   head_.chunked_only =
       !head_.has_coding && equal_ignoring_case(value, "chunked");
   head_.has_coding = true;
+}
+
+/// Beast checks lengths too, but takes lists of equal ones: "5, 5".
+void head_parser::note_length(text value, error_code& ec) {
+  const auto* end = value.data() + value.size();
+  const auto read = std::from_chars(value.data(), end, length_);
+  if (read.ec != std::errc{} || read.ptr != end)
+    refuse(refusal_kind::malformed, "bad Content-Length", ec);
 }
 
 void head_parser::on_header_impl(error_code& ec) {

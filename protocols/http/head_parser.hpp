@@ -64,7 +64,8 @@ public:
   bool chunked() const { return base::chunked(); }
   bool keeps_alive() const { return keep_alive(); }
   bool is_http_1_0() const noexcept { return version_ == 10; }
-  std::uint64_t length() const { return content_length().value_or(0); }
+  /// Content-Length, or 0.
+  std::uint64_t length() const noexcept { return length_; }
   /// Why it was refused.
   common::refusal_kind why() const noexcept { return why_; }
   std::string_view detail() const noexcept { return detail_; }
@@ -93,6 +94,7 @@ private:
               error_code& ec);
   step failed(const error_code& ec);
   void note_coding(text value);
+  void note_length(text value, error_code& ec);
 
   raw_head& head_;
   std::string& body_;
@@ -101,6 +103,7 @@ private:
   const char* begin_ = nullptr;
   std::size_t size_ = 0;
   std::size_t consumed_ = 0;
+  std::uint64_t length_ = 0;
   int version_ = 11;
   bool in_head_ = true;
   bool line_read_ = false;

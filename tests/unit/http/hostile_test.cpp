@@ -50,6 +50,7 @@ std::vector<attack> attacks() {
       {"length beyond 64 bits",
        head("Content-Length: 99999999999999999999\r\n"), 400},
       {"negative length", head("Content-Length: -1\r\n"), 400},
+      {"list of lengths", head("Content-Length: 5, 5\r\n"), 400},
       {"two lengths", head("Content-Length: 1\r\nContent-Length: 2\r\n"), 400},
       {"length and chunked",
        head("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), 400},
