@@ -44,8 +44,9 @@ public:
   /// has not left for `stream_limits::stalled_after` is closed by this.
   virtual bool write(::grpc::ByteBuffer message) = 0;
 
-  /// Ends the stream; what was queued is dropped. If a message is on its way the
-  /// client sees CANCELLED, else `status`. Idempotent, the first one counts.
+  /// Ends the stream; what was queued is dropped. A client that does not take
+  /// the message that is on its way sees CANCELLED, others `status`. Idempotent,
+  /// the first one counts.
   virtual void close(::grpc::Status status) = 0;
 };
 

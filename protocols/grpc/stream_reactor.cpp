@@ -4,6 +4,13 @@
 
 namespace muster::rpc {
 
+namespace {
+
+/// How long a message that is on its way may hold back the end of its stream.
+constexpr std::chrono::seconds write_patience(1);
+
+} // namespace
+
 stream_reactor::stream_reactor(::grpc::GenericCallbackServerContext& context,
                                const stream_limits& limits)
   : context_(context), limits_(limits), peer_(context.peer()) {
@@ -32,11 +39,15 @@ bool stream_reactor::write(::grpc::ByteBuffer message) {
       write_began_ = now;
     }
   }
-  if (stalled)
-    close({::grpc::StatusCode::UNAVAILABLE, "the client does not read"});
-  else
+  if (!stalled) {
     StartWrite(&outgoing_);
-  return !stalled;
+    return true;
+  }
+  auto waits = false;
+  if (begin_close({::grpc::StatusCode::UNAVAILABLE, "the client does not read"},
+                  waits))
+    cancel_write();
+  return false;
 }
 
 bool stream_reactor::enqueue(::grpc::ByteBuffer& message) {
@@ -49,25 +60,43 @@ bool stream_reactor::enqueue(::grpc::ByteBuffer& message) {
   return true;
 }
 
-void stream_reactor::close(::grpc::Status status) {
+bool stream_reactor::begin_close(::grpc::Status status, bool& waits) {
   auto finish = false;
   {
     const std::lock_guard lock(mutex_);
     if (closing_)
-      return;
+      return false;
     closing_ = true;
     status_ = std::move(status);
     queue_.clear();
     queued_bytes_ = 0;
-    cancelling_ = writing_;
+    waits = writing_;
     finish = may_finish();
   }
-  if (finish) {
+  if (finish)
     Finish(status_);
+  return true;
+}
+
+void stream_reactor::close(::grpc::Status status) {
+  auto waits = false;
+  if (!begin_close(std::move(status), waits) || !waits)
     return;
+  patience_ = std::make_unique<::grpc::Alarm>();
+  patience_->Set(std::chrono::system_clock::now() + write_patience,
+                 [self = shared_from_this()](bool) { self->cancel_write(); });
+}
+
+void stream_reactor::cancel_write() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!writing_)
+      return;
+    cancelling_ = true; // keeps the call alive while it is cancelled
   }
-  // `cancelling_` keeps the call alive; reactions may run inside of TryCancel.
+  // Reactions may run inside of it.
   context_.TryCancel();
+  auto finish = false;
   {
     const std::lock_guard lock(mutex_);
     cancelling_ = false;
@@ -120,7 +149,8 @@ void stream_reactor::OnWriteDone(bool ok) {
 }
 
 void stream_reactor::OnCancel() {
-  close(::grpc::Status::CANCELLED);
+  auto waits = false; // what is on its way comes back by itself
+  begin_close(::grpc::Status::CANCELLED, waits);
 }
 
 void stream_reactor::OnDone() {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/generic/async_generic_service.h>
 
 #include "protocols/grpc/call.hpp"
@@ -17,8 +18,8 @@ namespace muster::rpc {
 /// whoever else holds it can do no harm afterwards.
 ///
 /// gRPC takes one write at a time and, to be safe on all its paths, the final
-/// status only when no write is on its way; so `close` cancels a write that is
-/// stuck and the status follows when gRPC gave it back.
+/// status only when no write is on its way; so `close` waits a moment for such a
+/// write, then cancels it, and the status follows when gRPC gave it back.
 class stream_reactor final : public ::grpc::ServerGenericBidiReactor,
                              public stream,
                              public std::enable_shared_from_this<stream_reactor> {
@@ -41,6 +42,11 @@ private:
   void OnCancel() override;
   void OnDone() override;
 
+  /// No more writes and, as soon as that can be, the status. False if it was
+  /// said before. True in `waits` if a write has to come back first.
+  bool begin_close(::grpc::Status status, bool& waits);
+  /// Ends a write that does not come back by itself.
+  void cancel_write();
   /// False if the queue is full. `mutex_` is held.
   bool enqueue(::grpc::ByteBuffer& message);
   /// Whether the status may go out now; says yes once. `mutex_` is held.
@@ -52,6 +58,7 @@ private:
   std::shared_ptr<stream_reactor> self_;
   std::shared_ptr<stream_events> events_;
   ::grpc::ByteBuffer incoming_;
+  std::unique_ptr<::grpc::Alarm> patience_; ///< set by `close`, once
 
   std::mutex mutex_;
   ::grpc::ByteBuffer outgoing_; ///< while `writing_`

@@ -300,6 +300,7 @@ class Replay:
             streams[-1].half_close()
         elif "cancels the stream" in note:
             streams[-1].call.cancel()
+            time.sleep(0.2)    # nothing comes back that could be waited for
 
     def on_close(self, step, _):
         self.connection(step["connection"]).close()

@@ -57,8 +57,12 @@ void bi_stream::set_up(const envelope& wire) {
   const auto wants_ack = in.object("abilityTable") != nullptr;
   if (!in.good())
     return;
-  // A second set-up on the same stream starts over (other labels count).
-  drop_client();
+  // A second set-up on the same stream is answered, but changes nothing.
+  if (client_) {
+    if (wants_ack)
+      client_->send_setup_ack();
+    return;
+  }
   info.connection_id
     = parts_.clients.id_of(stream_->peer(), parts_.node.time().wall());
   info.remote_address = parse_peer(stream_->peer()).ip;

@@ -33,8 +33,9 @@ struct door::impl {
     : clients(std::make_shared<registry>()), streams{n, *clients, limits},
       metrics(std::make_shared<call_metrics>(
         [all = clients] { return all->size(); })),
-      unary{streams,           pool,   *metrics, s.message_bytes_max,
-            s.request_timeout, s.auth} {
+      bytes(s.bytes_max),
+      unary{streams, pool,  *metrics,          s.message_bytes_max,
+            bytes,   s.request_timeout, s.auth} {
     // nop
   }
 
@@ -53,6 +54,7 @@ struct door::impl {
   fuzzy_limits limits;
   const stream_parts streams;
   const std::shared_ptr<call_metrics> metrics;
+  common::permits bytes;
   const unary_parts unary;
   std::unique_ptr<rpc::server> server; ///< last: stops before the others go
 };

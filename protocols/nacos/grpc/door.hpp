@@ -23,6 +23,8 @@ struct door_settings {
   std::size_t message_bytes_max = 10U << 20U;
   std::size_t memory_bytes_max = 1U << 30U; ///< all buffers of all connections
   std::size_t calls_max = 50'000;
+  /// Bytes of requests being worked on, all clients together.
+  std::size_t bytes_max = 512U << 20U;
   rpc::stream_limits streams;
   milliseconds request_timeout{5'000};
   common::auth_switches auth;

@@ -122,8 +122,10 @@ awaitable<reply> watch(request& r, name_kind kind, const fuzzy_request& asked) {
                                     return names.matches(group, name);
                                   }};
   const auto done = co_await ask_client(r, std::move(message));
-  if (!done)
+  if (!done) {
+    r.limits.release(&r.from, kind, asked.text);
     co_return bad(r, done.error());
+  }
   result<name_set> present;
   if (kind == name_kind::config)
     present = co_await matching_configs(r, pattern);
@@ -163,7 +165,7 @@ awaitable<reply> watch_service_names(request& r) {
     co_return co_await watch(r, name_kind::service, *asked);
   if (asked->wanted == wish::cancel)
     co_return co_await cancel(r, name_kind::service, *asked);
-  co_return bad(r, code::invalid, "Unsupported watch type");
+  co_return bad(r, code::invalid, "Unsupported request type");
 }
 
 } // namespace muster::nacos::remote

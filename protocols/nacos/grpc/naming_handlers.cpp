@@ -262,7 +262,7 @@ std::string names_page(const slot_list& all, std::int64_t page,
                        std::int64_t size) {
   std::string out;
   common::json_out json(out);
-  json.member("message", "success").member("count", all.size());
+  json.member("count", all.size());
   json.key("serviceNames").array();
   const auto count = static_cast<std::int64_t>(all.size());
   // Beyond the end, however far: nothing.

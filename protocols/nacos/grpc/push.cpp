@@ -43,8 +43,8 @@ template <class Fill>
                  [&](auto& json) {
                    json.member("dataId", key.data_id);
                    json.member("group", key.group);
-                   json.member("tenant",
-                               context.blank_tenant ? std::string{} : key.space);
+                   if (!context.blank_tenant)
+                     json.member("tenant", key.space);
                  });
 }
 

@@ -14,7 +14,7 @@ namespace muster::nacos::remote {
 struct push_context {
   std::string_view server_ip;
   std::string_view connection_id;
-  /// Config changes: the client spells the public namespace as "".
+  /// Config changes: the client leaves the public namespace out, so do we.
   bool blank_tenant = false;
 };
 

@@ -27,10 +27,13 @@ constexpr std::string_view server_check = "ServerCheckRequest";
 class job {
 public:
   job(const unary_parts& parts, rpc::unary_call& call)
-    : parts_(parts), call_(call), bytes_(call.request()) {
+    : parts_(parts), call_(call), bytes_(call.request()),
+      admitted_(parts.bytes.take(bytes_.view().size())) {
     // nop
   }
   ~job() {
+    if (admitted_)
+      parts_.bytes.give(bytes_.view().size());
     if (!answered_)
       call_.fail({::grpc::StatusCode::UNAVAILABLE, "the server is stopping"});
   }
@@ -43,6 +46,8 @@ public:
     return {*type_, parts_.streams.node, *from_, parts_.streams.limits,
             wire_, *object_, meta_};
   }
+  /// Whether there was room for its bytes.
+  bool admitted() const noexcept { return admitted_; }
   const message_type& type() const { return *type_; }
   std::string_view bytes() const { return bytes_.view(); }
 
@@ -62,6 +67,7 @@ private:
   const unary_parts& parts_;
   rpc::unary_call& call_;
   const message_bytes bytes_;
+  const bool admitted_;
   envelope wire_;
   const message_type* type_ = nullptr;
   std::shared_ptr<client> from_;
@@ -194,6 +200,11 @@ void serve_unary(const unary_parts& parts, rpc::unary_call& call) {
                 "gRPC message exceeds maximum size "
                   + std::to_string(parts.message_bytes_max) + ": "
                   + std::to_string(work->bytes().size())});
+    return;
+  }
+  if (!work->admitted()) {
+    work->fail({::grpc::StatusCode::RESOURCE_EXHAUSTED,
+                "too many bytes are being worked on"});
     return;
   }
   if (!work->decode()) {

@@ -4,6 +4,7 @@
 
 #include "protocols/common/auth_gate.hpp"
 #include "protocols/common/io_pool.hpp"
+#include "protocols/common/limits.hpp"
 #include "protocols/grpc/call.hpp"
 #include "protocols/nacos/grpc/bi_stream.hpp"
 #include "protocols/nacos/grpc/metrics.hpp"
@@ -16,6 +17,8 @@ struct unary_parts {
   common::io_pool& pool;
   call_metrics& metrics;
   std::size_t message_bytes_max;
+  /// Bytes of requests being worked on, all clients together.
+  common::permits& bytes;
   milliseconds request_timeout;
   common::auth_switches auth;
 };
