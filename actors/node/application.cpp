@@ -19,6 +19,9 @@ namespace muster {
 
 namespace {
 
+/// Longest wait for the stored log to be applied.
+constexpr auto start_timeout = std::chrono::minutes(5);
+
 /// Identity of a data directory that is being made. Random: two nodes never
 /// take each other's directory for their own.
 storage::identity draw_identity() {
@@ -80,6 +83,7 @@ nacos::remote::door_settings grpc_of(const settings& s) {
   o.port = s.sdk_port();
   o.message_bytes_max = s.grpc.inbound_bytes_max;
   o.streams.queued_messages_max = s.grpc.push_queue_max;
+  o.auth = {s.auth.enabled, s.auth.admin_enabled, s.auth.console_enabled};
   o.streams.stalled_after = s.grpc.push_timeout;
   return o;
 }
@@ -115,6 +119,10 @@ application::start(const settings& s, storage::environment_factory environment) 
     node_of(s, p->engine->owner().node), p->engine->logs(),
     p->engine->tables(), system_clock());
   p->node->start();
+  // The doors open once everything stored is applied: a client that read too
+  // early would take "not there" for an answer.
+  if (!p->node->wait_serving(start_timeout))
+    return fail(errc::unavailable, "the stored data was not brought up in time");
   p->pool = std::make_unique<common::io_pool>(
     common::io_pool::settings{.threads = s.http.workers}, p->node->system(),
     system_clock());

@@ -12,6 +12,10 @@ namespace {
 /// (nacos-grpc 3.5).
 constexpr milliseconds settle_time{100};
 constexpr milliseconds tick_min{10};
+/// A config is not pushed right after an answer to a listen: Go's client marks
+/// the config as in step when it has read that answer, and a push that came in
+/// between would be forgotten.
+constexpr milliseconds listen_settles{30};
 
 /// Keys of pushes: what kind, then the names.
 template <class... Texts>
@@ -138,6 +142,8 @@ connection::subscribe(const api::client_subscribe& m) {
     m.key, to, api::watch_service{me()},
     [to, clusters = m.clusters](service_use& use,
                                 const naming::service_view_ptr& view) {
+      if (!use.subscribed)
+        use.pushed = false;
       use.subscribed = true;
       use.clusters = clusters;
       use.view = view;
@@ -167,16 +173,28 @@ void connection::fired(const api::service_fired& m) {
   service_seen(m.view->key, m.view);
 }
 
+/// Also what it was answered when it subscribed, but for once.
+bool connection::is_news(const service_use& use,
+                         const naming::service_view& view) {
+  return view.version > use.view->version
+         || (view.version == use.view->version && !use.pushed);
+}
+
 void connection::service_seen(const service_key& key,
                               naming::service_view_ptr view) {
   const auto found = services_.find(key);
   if (found == services_.end() || !found->second.subscribed
-      || (found->second.view && found->second.view->version >= view->version))
+      || (found->second.view && !is_news(found->second, *view)))
     return;
   found->second.view = std::move(view);
+  push_service(key, found->second);
+}
+
+void connection::push_service(const service_key& key, service_use& use) {
+  use.pushed = true;
   api::push_item item;
   item.kind = api::push_item::what::service;
-  item.service = found->second.view;
+  item.service = use.view;
   item.key = push_key_of(key);
   push(watch::push_kind::service, std::move(item));
 }
@@ -215,6 +233,7 @@ caf::result<api::done> connection::listen(const api::client_listen& m) {
   if (listens_ + m.add.size() > rules_.listens_per_connection_max)
     return api::to_caf(
       {errc::resource_exhausted, "too many listens of one connection"});
+  listened_at_ = now();
   std::map<config_key, std::pair<std::vector<std::string>,
                                  std::vector<std::string>>> by_group;
   for (const auto& key : m.add)
@@ -263,7 +282,17 @@ void connection::fired(const api::config_fired& m) {
   const auto found = groups_.find(group_of(key));
   if (found == groups_.end() || !found->second.needed())
     return;
-  push_config(key);
+  if (const auto settled = listened_at_ + listen_settles; now() < settled)
+    self_->delayed_send(self_, settled - now(), push_later{key});
+  else
+    push_config(key);
+}
+
+void connection::push_now(const push_later& m) {
+  const auto found = groups_.find(group_of(m.config));
+  if (found != groups_.end()
+      && found->second.data_ids.contains(m.config.data_id))
+    push_config(m.config);
 }
 
 void connection::push_config(const config_key& key) {
@@ -548,6 +577,7 @@ run_connection(connection_impl::stateful_pointer<holder<connection>> self,
     [&c](const api::service_fired& m) { c.fired(m); },
     [&c](const api::name_fired& m) { c.fired(m); },
     [&c](const connection_tick& m) { c.tick(m); },
+    [&c](const push_later& m) { c.push_now(m); },
     [&c](const retry_link& m) { c.retry(m); },
   };
 }

@@ -26,6 +26,10 @@ namespace muster::runtime {
 struct connection_tick {
   std::uint64_t generation = 0;
 };
+/// The time has come to push this.
+struct push_later {
+  config_key config;
+};
 /// Open this again; exactly one is set.
 struct retry_link {
   std::optional<service_key> service;
@@ -36,6 +40,7 @@ struct retry_link {
 } // namespace muster::runtime
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::connection_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::push_later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::retry_link)
 
 namespace muster::runtime {
@@ -43,7 +48,7 @@ namespace muster::runtime {
 using connection_impl = api::connection_actor::extend<
   caf::reacts_to<api::config_fired>, caf::reacts_to<api::service_fired>,
   caf::reacts_to<api::name_fired>, caf::reacts_to<connection_tick>,
-  caf::reacts_to<retry_link>>;
+  caf::reacts_to<push_later>, caf::reacts_to<retry_link>>;
 
 /// What one client published and watches, and what it is told. Everything runs
 /// on the actor's thread.
@@ -72,6 +77,7 @@ public:
   void answered(const api::push_answered& m);
   void on_down(const caf::down_msg& m);
   void tick(const connection_tick& m);
+  void push_now(const push_later& m);
   void retry(const retry_link& m);
 
   /// A sign of life.
@@ -86,6 +92,7 @@ private:
   struct service_use {
     std::vector<naming::instance_ptr> instances; ///< empty = none published
     bool subscribed = false;
+    bool pushed = false; ///< since it subscribed
     std::string clusters;
     naming::service_view_ptr view; ///< newest one told
     std::size_t in_progress = 0;   ///< requests without an answer yet
@@ -154,6 +161,8 @@ private:
   void push_batch(name_watch& w, std::shared_ptr<const api::name_batch> batch);
 
   void push_config(const config_key& key);
+  static bool is_news(const service_use& use, const naming::service_view& view);
+  void push_service(const service_key& key, service_use& use);
   void push(watch::push_kind kind, api::push_item item);
   void forget(const std::string& key);
   bool send(const std::string& key, std::uint64_t request_id);
@@ -174,6 +183,8 @@ private:
   std::map<service_key, service_use> services_;
   std::map<config_key, group_use> groups_;
   std::vector<name_watch> name_watches_;
+  /// When the client last listened.
+  steady_time listened_at_{};
   std::size_t listens_ = 0;
   service_links service_links_;
   group_links group_links_;

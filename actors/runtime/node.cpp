@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -57,7 +59,10 @@ struct node::impl {
   void ready(unsigned part) {
     auto expected = api::node_state::starting;
     if ((parts_up.fetch_or(part) | part) == (replicas_up | naming_up))
-      state.compare_exchange_strong(expected, api::node_state::serving);
+      if (state.compare_exchange_strong(expected, api::node_state::serving)) {
+        const std::lock_guard lock(serving_mutex);
+        serving.notify_all();
+      }
   }
 
   static constexpr unsigned replicas_up = 1;
@@ -71,6 +76,8 @@ struct node::impl {
   node_handles handles;
   std::atomic<api::node_state> state{api::node_state::starting};
   std::atomic<unsigned> parts_up{0};
+  mutable std::mutex serving_mutex;
+  mutable std::condition_variable serving;
   node_context context;
   caf::actor_system_config config;
   caf::actor_system system;
@@ -106,6 +113,13 @@ void node::start() {
                .self = i.options.self,
                .partitions = i.options.facts.partitions,
                .settings = i.options.housekeeping});
+}
+
+bool node::wait_serving(milliseconds at_most) const {
+  std::unique_lock lock(impl_->serving_mutex);
+  return impl_->serving.wait_for(lock, at_most, [this] {
+    return state() == api::node_state::serving;
+  });
 }
 
 void node::drain() { impl_->state.store(api::node_state::draining); }

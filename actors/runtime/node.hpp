@@ -41,6 +41,9 @@ public:
   /// Spawns the supervisor; returns at once. `state()` tells when it serves.
   void start();
 
+  /// Blocks until the node serves; false if it did not within `at_most`.
+  bool wait_serving(milliseconds at_most) const;
+
   /// From now on `state()` is draining; requests in progress go on.
   void drain();
 

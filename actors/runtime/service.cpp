@@ -73,6 +73,7 @@ public:
   void on_down(const caf::down_msg& m);
   void flush();
   void tick(const service_tick& m);
+  void arm_push();
   void push();
   void push_more_now();
   void load();
@@ -167,6 +168,10 @@ private:
   std::vector<owed_answer> owed_;
   bool flush_sent_ = false;
   bool push_armed_ = false;
+  /// A view was published since watchers were told.
+  bool untold_ = false;
+  /// Watches that began since then.
+  std::vector<watch::hub<caf::actor>::fired> newcomers_;
   /// What the parent was told about hosts.
   std::optional<bool> present_;
 
@@ -243,9 +248,16 @@ void service::handle(const api::change_service& m, reply to) {
 
 void service::handle(const api::watch_service& m, reply to) {
   static const std::vector<std::string> only_name{std::string{}};
+  const auto watchers_before = hub_.size();
   if (const auto ok = hub_.watch({m.who.target, m.who.token}, only_name); !ok) {
     to.fail(ok.error());
     return;
+  }
+  // A first watch is followed by a notification of its own: Java's client
+  // subscribes anew after a break and does not read the answer.
+  if (hub_.size() > watchers_before) {
+    newcomers_.push_back({m.who.target, {m.who.token}});
+    arm_push();
   }
   monitored_.add(m.who.target);
   core_.set_watched(true, now());
@@ -290,10 +302,9 @@ void service::flush() {
   flush_sent_ = false;
   if (core_.dirty()) {
     parts_.slot->publish(core_.publish_view(parts_.node.time.wall()));
-    if (!hub_.empty() && !push_armed_) {
-      push_armed_ = true;
-      self_->delayed_send(self_, rules_.push_merge, push_view{});
-    }
+    untold_ = true;
+    if (!hub_.empty())
+      arm_push();
   }
   for (auto& o : std::exchange(owed_, {}))
     std::visit([&](auto& value) { o.to.deliver(std::move(value)); }, o.value);
@@ -308,10 +319,21 @@ void service::tell_presence() {
   self_->send(parts_.parent, service_presence{parts_.slot, *present_});
 }
 
+void service::arm_push() {
+  if (std::exchange(push_armed_, true))
+    return;
+  self_->delayed_send(self_, rules_.push_merge, push_view{});
+}
+
 void service::push() {
   push_armed_ = false;
   const bool idle = telling_.empty();
-  telling_.add({}, hub_.fire({}), api::service_fired{{}, parts_.slot->view()});
+  auto newcomers = std::exchange(newcomers_, {});
+  api::service_fired event{{}, parts_.slot->view()};
+  if (std::exchange(untold_, false))
+    telling_.add({}, hub_.fire({}), std::move(event));
+  else
+    telling_.add("newcomers", std::move(newcomers), std::move(event));
   if (idle)
     push_more_now();
 }

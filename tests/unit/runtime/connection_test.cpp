@@ -157,6 +157,9 @@ TEST_CASE("connection: listens are pushed without content, until removed") {
   const config_key y{"public", "h", "y"};
   REQUIRE(f.listen({x, y}));
   f.change(x);
+  // Held until the client has read the answer to its listen.
+  CHECK(f.sink->pushes.empty());
+  f.pass(30ms);
   REQUIRE(f.sink->pushes.size() == 1);
   CHECK(f.pushed(0).kind == what::config);
   CHECK(f.pushed(0).config == x);
@@ -164,8 +167,22 @@ TEST_CASE("connection: listens are pushed without content, until removed") {
   REQUIRE(f.listen({}, {x, {"public", "nobody", "z"}}));
   f.change(x);
   f.change(y);
+  f.pass(30ms);
   REQUIRE(f.sink->pushes.size() == 2);
   CHECK(f.pushed(1).config == y);
+}
+
+TEST_CASE("connection: a first subscription is followed by a push of its own") {
+  fixture f;
+  REQUIRE(f.subscribe("A"));
+  f.pass(1s);
+  REQUIRE(f.sink->pushes.size() == 1);
+  CHECK(f.pushed(0).kind == what::service);
+  f.answer(0);
+  // Another filter is not a first subscription.
+  REQUIRE(f.subscribe("B"));
+  f.pass(2s);
+  CHECK(f.sink->pushes.size() == 1);
 }
 
 TEST_CASE("connection: limits are refused, nothing changes") {
