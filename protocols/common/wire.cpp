@@ -1,5 +1,6 @@
 #include "protocols/common/wire.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -9,6 +10,50 @@
 namespace muster::http {
 
 namespace {
+
+/// RFC 9110, section 15; sorted.
+struct status_row {
+  unsigned status;
+  std::string_view text;
+};
+constexpr std::array status_rows{
+    status_row{100, "Continue"},
+    status_row{200, "OK"},
+    status_row{201, "Created"},
+    status_row{202, "Accepted"},
+    status_row{204, "No Content"},
+    status_row{206, "Partial Content"},
+    status_row{301, "Moved Permanently"},
+    status_row{302, "Found"},
+    status_row{303, "See Other"},
+    status_row{304, "Not Modified"},
+    status_row{307, "Temporary Redirect"},
+    status_row{308, "Permanent Redirect"},
+    status_row{400, "Bad Request"},
+    status_row{401, "Unauthorized"},
+    status_row{403, "Forbidden"},
+    status_row{404, "Not Found"},
+    status_row{405, "Method Not Allowed"},
+    status_row{406, "Not Acceptable"},
+    status_row{408, "Request Timeout"},
+    status_row{409, "Conflict"},
+    status_row{410, "Gone"},
+    status_row{411, "Length Required"},
+    status_row{412, "Precondition Failed"},
+    status_row{413, "Content Too Large"},
+    status_row{414, "URI Too Long"},
+    status_row{415, "Unsupported Media Type"},
+    status_row{417, "Expectation Failed"},
+    status_row{422, "Unprocessable Content"},
+    status_row{429, "Too Many Requests"},
+    status_row{431, "Request Header Fields Too Large"},
+    status_row{500, "Internal Server Error"},
+    status_row{501, "Not Implemented"},
+    status_row{502, "Bad Gateway"},
+    status_row{503, "Service Unavailable"},
+    status_row{504, "Gateway Timeout"},
+    status_row{505, "HTTP Version Not Supported"},
+};
 
 constexpr std::string_view no_date = "Thu, 01 Jan 1970 00:00:00 GMT";
 constexpr std::string_view date_name = "Date: ";
@@ -151,82 +196,10 @@ std::string http_date(wall_time t) {
 }
 
 std::string_view status_text(unsigned status) noexcept {
-  switch (status) {
-  case 100:
-    return "Continue";
-  case 200:
-    return "OK";
-  case 201:
-    return "Created";
-  case 202:
-    return "Accepted";
-  case 204:
-    return "No Content";
-  case 206:
-    return "Partial Content";
-  case 301:
-    return "Moved Permanently";
-  case 302:
-    return "Found";
-  case 303:
-    return "See Other";
-  case 304:
-    return "Not Modified";
-  case 307:
-    return "Temporary Redirect";
-  case 308:
-    return "Permanent Redirect";
-  case 400:
-    return "Bad Request";
-  case 401:
-    return "Unauthorized";
-  case 403:
-    return "Forbidden";
-  case 404:
-    return "Not Found";
-  case 405:
-    return "Method Not Allowed";
-  case 406:
-    return "Not Acceptable";
-  case 408:
-    return "Request Timeout";
-  case 409:
-    return "Conflict";
-  case 410:
-    return "Gone";
-  case 411:
-    return "Length Required";
-  case 412:
-    return "Precondition Failed";
-  case 413:
-    return "Content Too Large";
-  case 414:
-    return "URI Too Long";
-  case 415:
-    return "Unsupported Media Type";
-  case 417:
-    return "Expectation Failed";
-  case 422:
-    return "Unprocessable Content";
-  case 429:
-    return "Too Many Requests";
-  case 431:
-    return "Request Header Fields Too Large";
-  case 500:
-    return "Internal Server Error";
-  case 501:
-    return "Not Implemented";
-  case 502:
-    return "Bad Gateway";
-  case 503:
-    return "Service Unavailable";
-  case 504:
-    return "Gateway Timeout";
-  case 505:
-    return "HTTP Version Not Supported";
-  default:
-    return "Unknown";
-  }
+  const auto row =
+      std::ranges::lower_bound(status_rows, status, {}, &status_row::status);
+  return row != status_rows.end() && row->status == status ? row->text
+                                                           : "Unknown";
 }
 
 } // namespace muster::http
