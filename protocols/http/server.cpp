@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "protocols/http/core.hpp"
 #include "protocols/http/worker.hpp"
@@ -17,6 +18,9 @@ using reuse_port =
 
 /// Time that connections have to close once they were told to.
 constexpr milliseconds abort_wait{1000};
+/// How often, and how far apart, a port that is taken is tried.
+constexpr int port_tries = 20;
+constexpr milliseconds port_retry{50};
 
 error cannot_listen(const std::string& bind, std::uint16_t port,
                     const boost::system::error_code& ec) {
@@ -47,6 +51,35 @@ boost::system::error_code listen(tcp_acceptor& acceptor, tcp::endpoint where) {
       || acceptor.set_option(reuse_port(true), ec) || acceptor.bind(where, ec))
     return ec;
   return acceptor.listen(asio::socket_base::max_listen_connections, ec);
+}
+
+/// A listener for every thread of the pool, or none.
+boost::system::error_code listen_all(common::io_pool& pool, tcp::endpoint where,
+                                     std::vector<tcp_acceptor>& out) {
+  auto ec = probe(pool.io(0), where);
+  for (std::size_t i = 0; !ec && i < pool.size(); ++i) {
+    auto& acceptor = out.emplace_back(pool.io(i));
+    ec = listen(acceptor, where);
+    // Port 0: the first socket draws one, the others join it.
+    if (!ec)
+      where.port(acceptor.local_endpoint().port());
+  }
+  if (ec)
+    out.clear();
+  return ec;
+}
+
+/// Connections of a predecessor that was killed may hold the port for a moment.
+boost::system::error_code
+listen_patiently(common::io_pool& pool, tcp::endpoint where,
+                 std::vector<tcp_acceptor>& out) {
+  asio::io_context waiting;
+  for (int tries = port_tries;; --tries) {
+    const auto ec = listen_all(pool, where, out);
+    if (ec != asio::error::address_in_use || tries == 1)
+      return ec;
+    asio::steady_timer(waiting, port_retry).wait();
+  }
 }
 
 } // namespace
@@ -85,19 +118,12 @@ result<void> server::start() {
   auto port = core.settings.port;
   boost::system::error_code ec;
   const auto address = asio::ip::make_address(bind, ec);
+  std::vector<tcp_acceptor> acceptors;
   if (!ec)
-    ec = probe(core.pool.io(0), {address, port});
+    ec = listen_patiently(core.pool, {address, port}, acceptors);
   if (ec)
     return std::unexpected(cannot_listen(bind, port, ec));
-  std::vector<tcp_acceptor> acceptors;
-  for (std::size_t i = 0; i < core.pool.size(); ++i) {
-    auto& acceptor = acceptors.emplace_back(core.pool.io(i));
-    ec = listen(acceptor, {address, port});
-    if (ec)
-      return std::unexpected(cannot_listen(bind, port, ec));
-    // Port 0: the first socket draws one, the others join it.
-    port = acceptor.local_endpoint().port();
-  }
+  port = acceptors.front().local_endpoint().port();
   impl_->port = port;
   for (std::size_t i = 0; i < acceptors.size(); ++i) {
     impl_->workers.push_back(
