@@ -303,8 +303,8 @@ class Replay:
             time.sleep(0.2)    # nothing comes back that could be waited for
 
     def on_close(self, step, _):
-        self.connection(step["connection"]).close()
-        self.connections.pop(step["connection"])
+        self.connections.pop(step["connection"]).close()
+        time.sleep(0.2)    # nothing comes back that could be waited for
 
     def payload(self, step):
         text = step["bodyText"] if "bodyText" in step else json.dumps(
