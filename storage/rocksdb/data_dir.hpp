@@ -30,7 +30,7 @@ struct data_dir_options {
 };
 
 /// Layout: `IDENTITY` (text), `LOCK` (held while a process uses the directory)
-/// and `db/` (RocksDB).
+/// `db/` (RocksDB, the log) and `tables/` (RocksDB, the state).
 ///
 /// Owned by the engine; movable; the lock goes with the last owner or with the
 /// process. Any one thread. Crash: `IDENTITY` is written to a temporary file,
@@ -56,8 +56,10 @@ public:
   ~data_dir();
 
   const identity& owner() const noexcept { return owner_; }
-  /// Where the database goes.
+  /// Where the log's database goes.
   std::filesystem::path database() const { return directory_ / "db"; }
+  /// Where the tables' database goes.
+  std::filesystem::path tables() const { return directory_ / "tables"; }
 
 private:
   data_dir(std::filesystem::path directory, identity owner, int lock);

@@ -8,11 +8,18 @@ namespace muster::storage {
 
 /// In the order of making; the lock on the directory goes last.
 struct engine::parts {
-  parts(data_dir d, std::unique_ptr<database> b)
-    : directory(std::move(d)), base(std::move(b)), logs(*base), tables(*base) {}
+  parts(data_dir d, std::unique_ptr<database> log, std::unique_ptr<database> state)
+    : directory(std::move(d)),
+      log_base(std::move(log)),
+      state_base(std::move(state)),
+      logs(*log_base),
+      tables(*state_base) {}
 
   data_dir directory;
-  std::unique_ptr<database> base;
+  // Two databases: writes of one queue up behind each other, and a change of the
+  // tables is not to wait for the log's sync.
+  std::unique_ptr<database> log_base;
+  std::unique_ptr<database> state_base;
   log_store logs;
   state_store tables;
 };
@@ -21,11 +28,14 @@ result<std::unique_ptr<engine>> engine::open(const engine_options& options) {
   auto directory = data_dir::open(options.data);
   if (!directory)
     return std::unexpected(directory.error());
-  auto base = database::open(options, directory->database());
-  if (!base)
-    return std::unexpected(base.error());
-  return std::unique_ptr<engine>{new engine{
-    std::make_unique<parts>(std::move(*directory), std::move(*base))}};
+  auto log = database::open(options, directory->database());
+  if (!log)
+    return std::unexpected(log.error());
+  auto state = database::open(options, directory->tables());
+  if (!state)
+    return std::unexpected(state.error());
+  return std::unique_ptr<engine>{new engine{std::make_unique<parts>(
+    std::move(*directory), std::move(*log), std::move(*state))}};
 }
 
 engine::engine(std::unique_ptr<parts> p) : parts_(std::move(p)) {}

@@ -29,7 +29,8 @@ struct engine_options {
   environment_factory environment;
 };
 
-/// One RocksDB database per node with three column families:
+/// Two RocksDB databases per node, one for the log and one for the tables, so
+/// that a change of the tables never waits for the log's sync. Column families:
 ///
 ///   raft_log   partition(8) index(8)      -> format, kind, term(8), payload
 ///   raft_meta  partition(8) part(1)       -> hard_state | snapshot_meta

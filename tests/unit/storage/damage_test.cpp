@@ -163,7 +163,7 @@ TEST_CASE("a damaged applied position is found") {
   disk.open();
   REQUIRE(disk.on().tables().begin(group)->commit({{}, log_index{1}}));
   disk.close();
-  tamper(disk.database(), [&](rocksdb::DB& db, const auto& handles) {
+  tamper(disk.tables(), [&](rocksdb::DB& db, const auto& handles) {
     std::string key;
     codec::state_key(key, group, codec::applied_table, {});
     REQUIRE(db.Put({}, handles[3], key, "\1half").ok());
@@ -187,7 +187,9 @@ TEST_CASE("a flipped bit in a table file is found, not served") {
   disk.open();
   disk.close();
   int damaged = 0;
-  for (const auto& path : files(disk.database(), ".sst")) {
+  auto paths = files(disk.database(), ".sst");
+  std::ranges::copy(files(disk.tables(), ".sst"), std::back_inserter(paths));
+  for (const auto& path : paths) {
     auto bytes = read_file(path);
     // The others hold a row or two of raft_meta.
     if (bytes.size() < 20'000)

@@ -48,6 +48,7 @@ public:
   engine& on() { return *engine_; }
   fault_disk& disk() { return *fault_.disk; }
   std::filesystem::path database() const { return directory_.path() / "db"; }
+  std::filesystem::path tables() const { return directory_.path() / "tables"; }
 
 private:
   test::temporary_directory directory_;
