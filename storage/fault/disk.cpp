@@ -24,6 +24,11 @@ void disk::fail(disk_call call, std::uint64_t nth, disk_fault fault) {
   orders_[static_cast<std::size_t>(call)] = {nth, fault};
 }
 
+bool disk::waits(disk_call call) const {
+  const std::lock_guard lock{mutex_};
+  return orders_[static_cast<std::size_t>(call)].left > 0;
+}
+
 void disk::limit_space(std::uint64_t bytes) {
   const std::lock_guard lock{mutex_};
   space_ = bytes;

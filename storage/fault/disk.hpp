@@ -22,6 +22,7 @@ using refusal = std::optional<disk_fault>;
 class disk : public fault_disk {
 public:
   void fail(disk_call call, std::uint64_t nth, disk_fault fault) override;
+  bool waits(disk_call call) const override;
   void limit_space(std::uint64_t bytes) override;
   void lift_limit() override;
   void power_off(unsynced what, std::uint64_t seed) override;

@@ -43,6 +43,8 @@ public:
   /// The `nth` call from now of this kind (1 = the next) fails. One
   /// order at a time per kind; 0 takes it back.
   virtual void fail(disk_call call, std::uint64_t nth, disk_fault fault) = 0;
+  /// True until the call ordered to fail has come.
+  virtual bool waits(disk_call call) const = 0;
   /// From now on `bytes` more can be written, then appends fail with "no
   /// space".
   virtual void limit_space(std::uint64_t bytes) = 0;

@@ -46,11 +46,13 @@ public:
       step();
     // Seldom: RocksDB waits a second after an error before it closes.
     const bool cut_in_the_middle = pick(0, 9) == 0;
-    if (cut_in_the_middle)
+    if (cut_in_the_middle) {
       disk_.disk().fail(disk_call::sync, pick(1, 3), disk_fault::io_error);
-    if (cut_in_the_middle)
-      while (append())
-        ;
+      // The tables' flush in the background may take the fault: then the power
+      // goes with the log whole and the tables' database stopped.
+      while (append() && disk_.disk().waits(disk_call::sync)) {
+      }
+    }
     disk_.lose_power(pick(0, 1) == 0 ? unsynced::lost : unsynced::torn,
                      random_());
   }
