@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <variant>
 
@@ -32,6 +34,8 @@ struct server_settings {
   std::size_t memory_bytes_max = 1U << 30U;
   /// Calls open at a time on one connection.
   int connection_calls_max = 1'000;
+  /// Threads that run the handlers, each with a completion queue of its own.
+  unsigned threads = std::max(2U, std::thread::hardware_concurrency());
   /// Unary calls being worked on; more are refused (RESOURCE_EXHAUSTED).
   std::size_t calls_max = 50'000;
   stream_limits streams;
