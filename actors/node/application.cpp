@@ -135,7 +135,7 @@ application::start(const settings& s, storage::environment_factory environment) 
   auto& started = *app->parts_;
   if (auto done = started.http->start(); !done)
     return std::unexpected(done.error());
-  auto door = nacos::remote::door::open(*started.node, *started.pool,
+  auto door = nacos::remote::door::open(*started.node, started.node->system(),
                                         grpc_of(s));
   if (!door)
     return std::unexpected(door.error());

@@ -22,7 +22,7 @@ struct node_options {
   std::size_t config_cache_bytes = 128U << 20;
   /// Threads that apply and read tables.
   std::size_t state_workers = 2;
-  /// Threads of CAF's scheduler; 0 = one per core.
+  /// Threads of CAF's scheduler; 0 = one per two cores.
   std::size_t scheduler_threads = 0;
   /// Streams at most.
   std::size_t connections_max = 50'000;

@@ -91,14 +91,21 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl> {
   };
 
   impl(asio::io_context& context, caf::actor_system& system, const clock& t,
-       settings s)
-      : io(context), time(t), conf(s), sweeper(context),
+       settings s, loop* l)
+      : io(context), runner(l), time(t), conf(s), sweeper(context),
         handle(system.spawn<caf::actor_companion, caf::hidden>()),
         self(caf::actor_cast<caf::strong_actor_ptr>(handle)) {
     companion().on_enqueue([this](caf::mailbox_element_ptr element) {
       if (arrived.push(std::move(element)))
-        asio::post(io, [me = shared_from_this()] { me->drain(); });
+        post([me = shared_from_this()] { me->drain(); });
     });
+  }
+
+  template <class F>
+  void post(F f) {
+    asio::post(io, std::move(f));
+    if (runner)
+      runner->wake();
   }
 
   caf::actor_companion& companion() {
@@ -119,7 +126,7 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl> {
   std::optional<caf::message_id> enter(std::unique_ptr<pending_ask> ask,
                                        steady_time deadline);
   void fail_later(std::unique_ptr<pending_ask> ask, error why) {
-    asio::post(io, [ask = std::move(ask), why = std::move(why)]() mutable {
+    post([ask = std::move(ask), why = std::move(why)]() mutable {
       ask->fail(std::move(why));
     });
   }
@@ -141,6 +148,7 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl> {
   }
 
   asio::io_context& io;
+  loop* const runner;
   const clock& time;
   const settings conf;
   asio::steady_timer sweeper;
@@ -435,8 +443,8 @@ asio::awaitable<void> gateway::inbox_impl::wait(steady_time until,
 // -----------------------------------------------------------
 
 gateway::gateway(asio::io_context& io, caf::actor_system& system,
-                 const clock& time, settings s)
-    : impl_(std::make_shared<impl>(io, system, time, s)) {
+                 const clock& time, settings s, loop* runner)
+    : impl_(std::make_shared<impl>(io, system, time, s, runner)) {
   MUSTER_INVARIANT(s.asks_max < (std::size_t{1} << slot_bits),
                    "asks fit the request id's slot");
 }

@@ -18,6 +18,7 @@
 #include "actors/api/actors.hpp"
 #include "actors/api/messages.hpp"
 #include "protocols/common/http_types.hpp"
+#include "protocols/common/loop.hpp"
 
 /// The bridge between one io_context thread and the actors.
 namespace muster::common {
@@ -46,8 +47,9 @@ public:
     milliseconds default_timeout{5000};
   };
 
+  /// `runner` runs `io`; null if nothing but `io.run()` does.
   gateway(boost::asio::io_context& io, caf::actor_system& system,
-          const clock& time, settings s);
+          const clock& time, settings s, loop* runner = nullptr);
   gateway(boost::asio::io_context& io, caf::actor_system& system,
           const clock& time);
   ~gateway();

@@ -9,23 +9,38 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include "actors/core/base/invariant.hpp"
+
 namespace muster::common {
 
 namespace asio = boost::asio;
 
+namespace {
+
+/// The worker whose thread this is, as its pool knows it.
+thread_local void* here = nullptr;
+
+} // namespace
+
 struct io_pool::worker {
   using guard = asio::executor_work_guard<asio::io_context::executor_type>;
 
-  worker(const settings& s, caf::actor_system& system, const clock& time)
-      : gate(io, system, time, s.gate), work(guard{io.get_executor()}) {
+  worker(const settings& s, caf::actor_system& system, const clock& time,
+         loop* l)
+      : gate(io, system, time, s.gate, l), runner(l),
+        work(guard{io.get_executor()}) {
     // nop
   }
 
   void run(std::atomic<std::uint64_t>& exceptions) {
     gate.enter_thread();
+    here = this;
     for (bool again = true; again;) {
       try {
-        io.run();
+        if (runner)
+          runner->run(io);
+        else
+          io.run();
         again = false;
       } catch (...) {
         exceptions.fetch_add(1, std::memory_order_relaxed);
@@ -35,20 +50,31 @@ struct io_pool::worker {
     ended.set_value();
   }
 
+  template <class F>
+  void post(F f) {
+    asio::post(io, std::move(f));
+    if (runner)
+      runner->wake();
+  }
+
   /// One thread runs it: asio keeps to its cheaper paths.
   asio::io_context io{1};
   gateway gate; ///< destroyed before `io`, whose frames may wait in it
+  loop* const runner;
   std::optional<guard> work;
   std::promise<void> ended;
   std::thread thread;
 };
 
 io_pool::io_pool(settings s, caf::actor_system& system, const clock& time) {
-  const auto threads = s.threads != 0
-                           ? s.threads
-                           : std::max(1u, std::thread::hardware_concurrency());
-  for (std::size_t i = 0; i < threads; ++i)
-    workers_.push_back(std::make_unique<worker>(s, system, time));
+  if (s.loops.empty()) {
+    const auto threads =
+        s.threads != 0 ? s.threads
+                       : std::max(1u, std::thread::hardware_concurrency());
+    s.loops.assign(threads, nullptr);
+  }
+  for (auto* each : s.loops)
+    workers_.push_back(std::make_unique<worker>(s, system, time, each));
 }
 
 io_pool::~io_pool() {
@@ -65,7 +91,7 @@ void io_pool::stop(milliseconds grace) {
   if (!std::exchange(running_, false))
     return;
   for (auto& w : workers_) {
-    asio::post(w->io, [w = w.get()] {
+    w->post([w = w.get()] {
       w->gate.close();
       w->work.reset();
     });
@@ -96,11 +122,23 @@ std::size_t io_pool::next() noexcept {
 
 void io_pool::spawn(std::size_t index,
                     std::function<asio::awaitable<void>()> coroutine) {
-  asio::co_spawn(workers_[index]->io, std::move(coroutine),
+  spawn(*workers_[index], std::move(coroutine));
+}
+
+void io_pool::spawn_here(std::function<asio::awaitable<void>()> coroutine) {
+  MUSTER_INVARIANT(here != nullptr, "spawn_here() off the pool's threads");
+  spawn(*static_cast<worker*>(here), std::move(coroutine));
+}
+
+void io_pool::spawn(worker& on,
+                    std::function<asio::awaitable<void>()> coroutine) {
+  asio::co_spawn(on.io, std::move(coroutine),
                  [this](std::exception_ptr thrown) {
                    if (thrown)
                      exceptions_.fetch_add(1, std::memory_order_relaxed);
                  });
+  if (on.runner)
+    on.runner->wake();
 }
 
 std::uint64_t io_pool::exceptions() const noexcept {

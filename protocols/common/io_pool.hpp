@@ -15,14 +15,17 @@
 /// The threads that front-ends run on.
 namespace muster::common {
 
-/// One io_context, one thread and one gateway each. HTTP and gRPC share it.
-/// Owned by the node; must outlive every front-end that uses it, and be stopped
+/// One io_context, one thread and one gateway each. Owned by the node (HTTP) or
+/// by a front-end whose library brings its own loops (gRPC); must outlive every front-end that uses it, and be stopped
 /// before the actor system goes. Thread-safe but for start/stop.
 class io_pool {
 public:
   struct settings {
     std::size_t threads = 0; ///< 0 = one per core
     gateway::settings gate = {};
+    /// If any, they run the io_contexts, one thread each; `threads` is not used.
+    /// They must outlive the pool, and their own events end before its stop.
+    std::vector<loop*> loops = {};
   };
   io_pool(settings s, caf::actor_system& system, const clock& time);
   ~io_pool();
@@ -49,10 +52,15 @@ public:
   void spawn(std::function<boost::asio::awaitable<void>()> coroutine) {
     spawn(next(), std::move(coroutine));
   }
+  /// On the calling thread, which is one of the pool's.
+  void spawn_here(std::function<boost::asio::awaitable<void>()> coroutine);
   std::uint64_t exceptions() const noexcept;
 
 private:
   struct worker;
+  void spawn(worker& on,
+             std::function<boost::asio::awaitable<void>()> coroutine);
+
   std::vector<std::unique_ptr<worker>> workers_;
   std::atomic<std::size_t> turn_{0};
   std::atomic<std::uint64_t> exceptions_{0};

@@ -29,7 +29,7 @@ protected:
   ~unary_call() = default;
 };
 
-/// Called on one of gRPC's threads; must not block.
+/// Called on a thread of the server's loops; must not block.
 using unary_handler = std::function<void(unary_call&)>;
 
 /// The server's side of a bidirectional stream. Any thread may call the
@@ -50,8 +50,8 @@ public:
   virtual void close(::grpc::Status status) = 0;
 };
 
-/// The product's side of a stream. Calls come one after the other, on gRPC's
-/// threads, and must not block.
+/// The product's side of a stream. Calls come one after the other, on the
+/// thread of the loop that the stream arrived at, and must not block.
 class stream_events {
 public:
   virtual ~stream_events() = default;

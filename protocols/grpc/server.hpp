@@ -9,8 +9,10 @@
 #include <thread>
 #include <unordered_map>
 #include <variant>
+#include <vector>
 
 #include "actors/core/base/result.hpp"
+#include "protocols/common/loop.hpp"
 #include "protocols/grpc/call.hpp"
 
 /// A gRPC listener that knows no product: calls are dispatched by method path to
@@ -34,7 +36,7 @@ struct server_settings {
   std::size_t memory_bytes_max = 1U << 30U;
   /// Calls open at a time on one connection.
   int connection_calls_max = 1'000;
-  /// Threads that run the handlers, each with a completion queue of its own.
+  /// Completion queues, each to be run by a thread of its own.
   unsigned threads = std::max(2U, std::thread::hardware_concurrency());
   /// Unary calls being worked on; more are refused (RESOURCE_EXHAUSTED).
   std::size_t calls_max = 50'000;
@@ -46,11 +48,12 @@ struct server_settings {
 using method_table
   = std::unordered_map<std::string, std::variant<unary_handler, stream_handler>>;
 
-/// A running listener. Keep-alive is lenient: clients may ping as often as they
+/// A listener. Keep-alive is lenient: clients may ping as often as they
 /// like, also without calls; the server pings every two hours.
 class server {
 public:
-  /// Binds and serves. `unavailable` if the port cannot be bound.
+  /// Binds; serves as soon as its loops are run. `unavailable` if the port
+  /// cannot be bound.
   static result<std::unique_ptr<server>> start(server_settings settings,
                                                method_table methods);
   /// Stops at once if `stop` was not called.
@@ -59,8 +62,12 @@ public:
 
   std::uint16_t port() const noexcept;
 
+  /// What has to be run, each on a thread of its own, from soon after the start
+  /// until `stop` has come back. Handlers are called there. Owned by the server.
+  std::vector<common::loop*> loops() const;
+
   /// Takes no new calls, waits `grace` for those that run, then cancels them and
-  /// returns when all are over. Not from one of gRPC's threads. Idempotent.
+  /// returns when all are over. Not from a loop's thread. Idempotent.
   void stop(std::chrono::milliseconds grace);
 
 private:

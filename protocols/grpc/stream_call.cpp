@@ -28,23 +28,36 @@ bool stream_call::write(::grpc::ByteBuffer message) {
   const std::lock_guard lock(mutex_);
   if (closing_)
     return false;
-  if (!writing_) {
-    start_write(message, now);
-    return true;
+  if (writing_ && now - write_began_ >= limits_.stalled_after) {
+    begin_close({::grpc::StatusCode::UNAVAILABLE, "the client does not read"});
+    over_->context.TryCancel();
+    return false;
   }
-  if (now - write_began_ < limits_.stalled_after)
-    return enqueue(message);
-  begin_close({::grpc::StatusCode::UNAVAILABLE, "the client does not read"});
-  over_->context.TryCancel();
-  return false;
+  if (!enqueue(message))
+    return false;
+  if (!writing_) {
+    writing_ = true;
+    write_began_ = now;
+    ++steps_;
+    over_->sending.add(shared_from_this());
+  }
+  return true;
 }
 
-void stream_call::start_write(::grpc::ByteBuffer& message,
-                              clock::time_point now) {
-  outgoing_.Swap(&message);
-  writing_ = true;
-  write_began_ = now;
-  ++steps_;
+void stream_call::send_next() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closing_)
+      return start_write();
+  }
+  write_.done(false);
+}
+
+void stream_call::start_write() {
+  outgoing_.Swap(&queue_.front());
+  queue_.pop_front();
+  queued_bytes_ -= outgoing_.Length();
+  write_began_ = clock::now();
   over_->io.Write(outgoing_, write_.tag());
 }
 
@@ -114,10 +127,9 @@ void stream_call::on_written(bool ok) {
   } else if (!ok) {
     begin_close({::grpc::StatusCode::UNAVAILABLE, "the stream is broken"});
   } else if (!queue_.empty()) {
-    auto next = std::move(queue_.front());
-    queue_.pop_front();
-    queued_bytes_ -= next.Length();
-    start_write(next, clock::now());
+    writing_ = true;
+    ++steps_;
+    start_write();
   }
 }
 

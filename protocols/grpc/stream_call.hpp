@@ -32,6 +32,9 @@ public:
   /// Starts reading. To be called once, right after making it.
   void open(const stream_handler& make);
 
+  /// Begins to send the next message, if there is one; on the queue's thread.
+  void send_next();
+
   std::string_view peer() const noexcept override { return peer_; }
   bool write(::grpc::ByteBuffer message) override;
   void close(::grpc::Status status) override;
@@ -61,7 +64,7 @@ private:
 
   // `mutex_` is held in these. gRPC calls nothing of ours from inside of what
   // they begin: all of it comes back through the queue.
-  void start_write(::grpc::ByteBuffer& message, clock::time_point now);
+  void start_write();
   void start_finish();
   /// No more writes and, as soon as that can be, the status.
   void begin_close(::grpc::Status status);
@@ -86,7 +89,7 @@ private:
   clock::time_point write_began_;
   std::optional<::grpc::Alarm> patience_; ///< set when closing waits for a write
   unsigned steps_ = 0;                    ///< begun and not over
-  bool writing_ = false;
+  bool writing_ = false; ///< a message is on its way, or about to be
   bool closing_ = false;
   ::grpc::Status status_;
 };

@@ -1,5 +1,6 @@
 #include "protocols/nacos/grpc/door.hpp"
 
+#include <optional>
 #include <utility>
 
 #include "protocols/common/ask.hpp"
@@ -29,12 +30,12 @@ rpc::server_settings shell_settings(const door_settings& s) {
 } // namespace
 
 struct door::impl {
-  impl(api::node& n, common::io_pool& pool, const door_settings& s)
+  impl(api::node& n, const door_settings& s)
     : clients(std::make_shared<registry>()), streams{n, *clients, limits},
       metrics(std::make_shared<call_metrics>(
         [all = clients] { return all->size(); })),
       bytes(s.bytes_max),
-      unary{streams, pool,  *metrics,          s.message_bytes_max,
+      unary{streams, nullptr, *metrics,          s.message_bytes_max,
             bytes,   s.request_timeout, s.auth} {
     // nop
   }
@@ -55,17 +56,22 @@ struct door::impl {
   const stream_parts streams;
   const std::shared_ptr<call_metrics> metrics;
   common::permits bytes;
-  const unary_parts unary;
-  std::unique_ptr<rpc::server> server; ///< last: stops before the others go
+  unary_parts unary;
+  std::unique_ptr<rpc::server> server; ///< stops before what is above goes
+  std::optional<common::io_pool> pool; ///< on the server's loops
 };
 
 result<std::unique_ptr<door>>
-door::open(api::node& node, common::io_pool& pool, door_settings settings) {
-  auto state = std::make_unique<impl>(node, pool, settings);
+door::open(api::node& node, caf::actor_system& system, door_settings settings) {
+  auto state = std::make_unique<impl>(node, settings);
   auto server = rpc::server::start(shell_settings(settings), state->methods());
   if (!server)
     return std::unexpected(std::move(server.error()));
   state->server = std::move(*server);
+  state->pool.emplace(common::io_pool::settings{.loops = state->server->loops()},
+                      system, node.time());
+  state->unary.pool = &*state->pool;
+  state->pool->start();
   return std::unique_ptr<door>(new door(std::move(state)));
 }
 
@@ -108,6 +114,7 @@ void door::stop(milliseconds grace) {
   for (const auto& one : impl_->clients->all())
     one->close("the server is stopping");
   impl_->server->stop(grace);
+  impl_->pool->stop();
 }
 
 } // namespace muster::nacos::remote

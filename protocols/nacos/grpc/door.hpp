@@ -30,16 +30,17 @@ struct door_settings {
   common::auth_switches auth;
 };
 
-/// Nacos' gRPC port for SDKs. Requests are decoded on gRPC's threads; what is in
-/// memory is answered there, everything else by a coroutine on the io pool.
+/// Nacos' gRPC port for SDKs. A request is decoded on the thread of its
+/// connection's completion queue; what is in memory is answered at once,
+/// everything else by a coroutine on the same thread.
 ///
-/// Owned by the node's wiring; the node and the pool must outlive it. All
-/// members are for any thread but gRPC's own.
+/// Owned by the node's wiring; the node and its actor system must outlive it.
+/// All members are for any thread but the door's own.
 class door {
 public:
   /// Binds and serves. `unavailable` if the port cannot be bound.
   static result<std::unique_ptr<door>>
-  open(api::node& node, common::io_pool& pool, door_settings settings);
+  open(api::node& node, caf::actor_system& system, door_settings settings);
   /// Stops at once if `stop` was not called.
   ~door();
   door(const door&) = delete;
@@ -57,7 +58,7 @@ public:
   std::size_t shed(std::size_t keep, std::string_view target);
 
   /// Ends all streams, finishes what was accepted within `grace`, then cancels
-  /// the rest. Idempotent. Before the io pool is stopped.
+  /// the rest. Idempotent.
   void stop(milliseconds grace);
 
 private:

@@ -222,7 +222,7 @@ void serve_unary(const unary_parts& parts, rpc::unary_call& call) {
       return;
     }
   }
-  parts.pool.spawn([work] { return run(work); });
+  parts.pool->spawn_here([work] { return run(work); });
 }
 
 } // namespace muster::nacos::remote

@@ -14,7 +14,7 @@ namespace muster::nacos::remote {
 /// What all unary calls of a door share; outlives them.
 struct unary_parts {
   const stream_parts& streams;
-  common::io_pool& pool;
+  common::io_pool* pool; ///< its threads run the calls
   call_metrics& metrics;
   std::size_t message_bytes_max;
   /// Bytes of requests being worked on, all clients together.

@@ -7,6 +7,11 @@
 #include <thread>
 #include <vector>
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 #include "protocols/grpc/server.hpp"
 #include "tests/support/grpc_client.hpp"
 
@@ -62,7 +67,13 @@ struct fixture {
     auto started = rpc::server::start(settings, std::move(methods));
     REQUIRE(started);
     server = std::move(*started);
+    for (auto* each : server->loops())
+      threads.emplace_back([each] {
+        boost::asio::io_context io;
+        each->run(io);
+      });
   }
+  ~fixture() { server->stop(std::chrono::milliseconds(0)); }
   std::shared_ptr<recorder> wait_stream() {
     std::unique_lock lock(mutex);
     REQUIRE(changed.wait_for(lock, patience, [this] { return last != nullptr; }));
@@ -73,6 +84,7 @@ struct fixture {
   std::condition_variable changed;
   std::shared_ptr<recorder> last;
   std::unique_ptr<rpc::server> server;
+  std::vector<std::jthread> threads;
 };
 
 } // namespace
@@ -166,12 +178,12 @@ TEST_CASE("the queue to a client that does not read is bounded") {
   grpc_client client(f.server->port());
   const auto stream = client.open(talk, false);
   const auto out = f.wait_stream()->out;
-  // More than the transport's window takes: one is on its way, eight wait.
+  // More than the transport's window takes: one may be on its way, eight wait.
   const std::string big(1U << 20U, 'x');
   auto queued = 0;
   while (queued < 1000 && out->write(to_buffer(big)))
     ++queued;
-  CHECK(queued >= 9);
+  CHECK(queued >= 8);
   CHECK(queued < 100);
   // Others do not notice.
   CHECK(client.call(echo, "x").status.ok());
@@ -232,4 +244,64 @@ TEST_CASE("stopping cancels what runs longer than the grace") {
   f.server->stop(std::chrono::milliseconds(10));
   CHECK(seen->wait_end());
   CHECK(stream->wait_end());
+}
+
+TEST_CASE("a loop runs what is posted to its io_context, from anywhere") {
+  rpc::server_settings settings;
+  settings.address = "127.0.0.1";
+  settings.threads = 1;
+  auto started = rpc::server::start(settings, {});
+  REQUIRE(started);
+  auto& loop = *(*started)->loops().front();
+  boost::asio::io_context io;
+  auto work = boost::asio::make_work_guard(io);
+  std::jthread thread([&] { loop.run(io); });
+  std::atomic<int> ran{0};
+  std::mutex mutex;
+  std::condition_variable changed;
+  const auto wait_for = [&](int count) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, patience, [&] { return ran == count; });
+  };
+  const auto count = [&] {
+    const std::lock_guard lock(mutex);
+    ++ran;
+    changed.notify_all();
+  };
+  SUBCASE("one after the other") {
+    for (int i = 1; i <= 50; ++i) {
+      boost::asio::post(io, count);
+      loop.wake();
+      REQUIRE(wait_for(i));
+    }
+  }
+  SUBCASE("from many threads at once") {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t)
+      threads.emplace_back([&] {
+        for (int i = 0; i < 1000; ++i) {
+          boost::asio::post(io, count);
+          loop.wake();
+        }
+      });
+    CHECK(wait_for(4000));
+  }
+  SUBCASE("from its own thread, and by a timer") {
+    boost::asio::steady_timer timer(io);
+    boost::asio::post(io, [&] {
+      boost::asio::post(io, count);
+      loop.wake();
+      timer.expires_after(std::chrono::milliseconds(1));
+      timer.async_wait([&](auto) { count(); });
+    });
+    loop.wake();
+    CHECK(wait_for(2));
+  }
+  (*started)->stop(std::chrono::milliseconds(0));
+  // What comes later is run, too: by asio alone.
+  const auto before = ran.load();
+  boost::asio::post(io, count);
+  loop.wake();
+  CHECK(wait_for(before + 1));
+  work.reset();
 }

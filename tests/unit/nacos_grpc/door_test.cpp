@@ -37,7 +37,7 @@ void wait(F&& condition) {
   }
 }
 
-/// A node, an io pool and a door, started and stopped in their order.
+/// A node and a door, started and stopped in their order.
 struct served_node {
   explicit served_node(door_settings settings = {}) {
     runtime::node_options options;
@@ -46,26 +46,21 @@ struct served_node {
     node.emplace(options, logs, tables, system_clock());
     node->start();
     wait([&] { return node->state() == api::node_state::serving; });
-    pool.emplace(common::io_pool::settings{}, node->system(), system_clock());
-    pool->start();
     settings.address = "127.0.0.1";
     settings.port = 0;
-    auto opened = door::open(*node, *pool, settings);
+    auto opened = door::open(*node, node->system(), settings);
     REQUIRE(opened);
     sdk = std::move(*opened);
   }
   ~served_node() {
     sdk->stop(100ms);
-    pool->stop(100ms);
     sdk.reset();
-    pool.reset();
     node->stop();
   }
 
   storage::memory_log_store logs;
   storage::memory_state_store tables;
   std::optional<runtime::node> node;
-  std::optional<common::io_pool> pool;
   std::unique_ptr<door> sdk;
 };
 
