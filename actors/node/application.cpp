@@ -24,18 +24,20 @@ constexpr auto start_timeout = std::chrono::minutes(5);
 
 /// Identity of a data directory that is being made. Random: two nodes never
 /// take each other's directory for their own.
-storage::identity draw_identity() {
+storage::identity draw_identity(std::uint32_t partitions) {
   std::random_device device;
   std::uniform_int_distribution<std::uint64_t> any(1);
   const auto cluster = any(device);
-  return {node_id{any(device)}, "muster-" + std::to_string(cluster)};
+  return {node_id{any(device)}, "muster-" + std::to_string(cluster),
+          partitions};
 }
 
 storage::engine_options engine_of(const settings& s,
                                   storage::environment_factory environment) {
   storage::engine_options o;
   o.data.directory = s.storage.data_dir;
-  o.data.fresh = draw_identity();
+  o.data.fresh = draw_identity(s.storage.partitions);
+  o.data.expected_partitions = s.storage.partitions;
   o.block_cache_bytes = s.storage.block_cache_bytes;
   o.write_buffer_bytes = s.storage.write_buffer_bytes;
   o.environment = std::move(environment);

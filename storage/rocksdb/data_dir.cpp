@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view first_line = "muster data directory";
 constexpr std::size_t cluster_max = 128;
+constexpr std::uint64_t partitions_max = 1U << 16U;
 /// An IDENTITY longer than this is none.
 constexpr std::size_t identity_bytes_max = 4096;
 
@@ -125,7 +126,7 @@ result<void> write_identity(const fs::path& directory, const identity& id) {
   const auto text = std::string(first_line) + "\nformat "
                     + std::to_string(data_dir::format_version) + "\nnode "
                     + std::to_string(id.node.value) + "\ncluster " + id.cluster
-                    + "\n";
+                    + "\npartitions " + std::to_string(id.partitions) + "\n";
   {
     const descriptor fd{::open(temporary.c_str(),
                                O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
@@ -208,14 +209,20 @@ result<identity> read_identity(const fs::path& path) {
   if (format == 0)
     return broken("format 0 does not exist");
   identity id;
+  std::string_view number;
   if (!take_line(rest, "node", value) || !parse_number(value, id.node.value)
       || id.node.value == 0)
     return broken("has no readable node line");
   if (!take_line(rest, "cluster", value) || !valid_cluster(value))
     return broken("has no readable cluster line");
+  std::uint64_t partitions = 0;
+  if (!take_line(rest, "partitions", number) || !parse_number(number, partitions)
+      || partitions == 0 || partitions > partitions_max)
+    return broken("has no readable partitions line");
   if (!rest.empty())
     return broken("has more lines than format 1 has");
   id.cluster = value;
+  id.partitions = static_cast<std::uint32_t>(partitions);
   return id;
 }
 
@@ -271,6 +278,13 @@ result<void> check_owner(const data_dir_options& options, const fs::path& path,
     return refuse(errc::failed_precondition, path,
                   "belongs to cluster " + id.cluster + ", not to cluster "
                     + *options.expected_cluster);
+  if (options.expected_partitions
+      && *options.expected_partitions != id.partitions)
+    return refuse(errc::failed_precondition, path,
+                  "was made with " + std::to_string(id.partitions)
+                    + " partitions, not with "
+                    + std::to_string(*options.expected_partitions)
+                    + "; storage.partitions cannot be changed");
   return {};
 }
 

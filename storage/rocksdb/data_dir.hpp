@@ -16,6 +16,8 @@ struct identity {
   node_id node;
   /// Id of the cluster; letters, digits, '-', '_' and '.', 1…128 of them.
   std::string cluster;
+  /// Into so many partitions configs are divided; a key's place follows from it.
+  std::uint32_t partitions = 16;
   bool operator==(const identity&) const = default;
 };
 
@@ -27,6 +29,8 @@ struct data_dir_options {
   std::optional<node_id> expected_node;
   /// If set, a directory of another cluster is refused.
   std::optional<std::string> expected_cluster;
+  /// If set, a directory with another number of partitions is refused.
+  std::optional<std::uint32_t> expected_partitions;
 };
 
 /// Layout: `IDENTITY` (text), `LOCK` (held while a process uses the directory)
@@ -44,8 +48,8 @@ public:
 
   /// Makes the directory (mode 0700) if it is not there, locks it, checks or
   /// writes its identity. Errors name the file and the reason:
-  /// `failed_precondition` (other node or cluster, newer format, no IDENTITY
-  /// beside existing data), `unavailable` (another process has it),
+  /// `failed_precondition` (other node, cluster or number of partitions, newer
+  /// format, no IDENTITY beside existing data), `unavailable` (another process has it),
   /// `data_loss` (IDENTITY does not parse), `invalid_argument` (`fresh` or the
   /// path cannot be used), `internal` (the system refused). Nothing is changed
   /// when an existing directory is refused.

@@ -30,7 +30,7 @@ struct rocksdb_backend {
   void reopen() {
     engine_.reset();
     storage::engine_options options;
-    options.data = {directory_.path(), {node_id{1}, "test"}, {}, {}};
+    options.data = {directory_.path(), {node_id{1}, "test"}, {}, {}, {}};
     auto opened = storage::engine::open(options);
     REQUIRE_MESSAGE(opened.has_value(), opened.error().message);
     engine_ = std::move(*opened);

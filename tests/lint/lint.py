@@ -57,6 +57,9 @@ BANNED = {
 RANDOM = r"(?<![\w.>])s?rand\s*\(|\brandom_device\b"
 RANDOM_ALLOWED = ("actors/node/", "actors/runtime/", "actors/core/base/", "storage/",
                   "protocols/common/")
+# GCC 12 destroys such an aggregate twice (protocols/common/ask.hpp).
+BRACED_ASK = re.compile(r"\bco_await\s+(?:\w+::)*ask\s*\([^;]*?,\s*[\w:]+(?:<[^;{}]*>)?"
+                        r"\s*\{\s*[^}\s]")
 CORE_BANNED = (r"\b(?:steady_clock|system_clock)::now\b|\bgetenv\b|\bstd::(?:o|i)?fstream\b")
 CORE_ALLOWED = ("actors/core/base/clock",)
 
@@ -158,6 +161,14 @@ def banned_calls(tree):
         if not name.startswith(RANDOM_ALLOWED):
             for line, what in lines_with(code, RANDOM):
                 yield f"{name}:{line}: {what}: chance is injected"
+
+
+def braced_asks(tree):
+    for name in tree.of(".cpp", ".hpp", under=PRODUCT + ("tests/",)):
+        code = strip(tree.text(name))
+        for match in BRACED_ASK.finditer(code):
+            line = code.count("\n", 0, match.start()) + 1
+            yield f"{name}:{line}: build the message before the co_await"
 
 
 def pure_core(tree):
@@ -267,7 +278,20 @@ def self_check(_):
         found = [(first, last) for first, last, _ in functions(source)]
         if found != expected:
             yield f"tests/lint/lint.py: {source!r}: {found} instead of {expected}"
+    for text, bad in ASKS:
+        if bool(BRACED_ASK.search(text)) != bad:
+            yield f"tests/lint/lint.py: {text!r}: {'not ' if bad else ''}found"
 
+
+ASKS = [
+    ("co_await ask(slot->actor(),\n  api::x{1, 2});", True),
+    ("auto a = co_await common::ask(to, y<int>{n});", True),
+    ("if (!co_await ask(to, std::move(m))) {", False),
+    ("co_await ask(to, m); x y{1};", False),
+    ("co_await ask(all(id{0}), m);", False),
+    ("co_await ask(all(id{0}), m{n});", True),
+    ("co_await ask(to, empty{});", False),
+]
 
 SAMPLES = [
     ("int f() {\n  return 1;\n}\n", [(1, 3)]),
@@ -290,7 +314,7 @@ def missing_readmes(tree):
                 print(f"note: {folder}/ has no README.md")
 
 
-RULES = [include_directions, file_sizes, function_sizes, banned_calls, pure_core,
+RULES = [include_directions, file_sizes, function_sizes, banned_calls, braced_asks, pure_core,
          sleeping_tests, tests_assert, markers, machine_paths, pragma_once, clean_lines,
          settings_are_obeyed, shell_syntax, self_check]
 

@@ -1,6 +1,7 @@
 # about: recorded exchanges of a real Nacos 3.1 over gRPC, played again
 # lane: full
 # needs: release test-packages
+# asan: yes
 # minutes: 5
 venv="$ROOT/build/golden-venv"
 wanted="$ROOT/tests/golden/requirements.txt"

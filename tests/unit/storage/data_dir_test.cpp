@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 using test::temporary_directory;
 
 data_dir_options options_for(const fs::path& directory) {
-  return {directory, {node_id{42}, "blue"}, {}, {}};
+  return {directory, {node_id{42}, "blue", 4}, {}, {}, {}};
 }
 
 void write(const fs::path& path, const std::string& text) {
@@ -45,22 +45,22 @@ TEST_CASE("a data directory is made private and keeps its first identity") {
   {
     const auto made = data_dir::open(options_for(path));
     REQUIRE_MESSAGE(made.has_value(), made.error().message);
-    CHECK(made->owner() == identity{node_id{42}, "blue"});
+    CHECK(made->owner() == identity{node_id{42}, "blue", 4});
     CHECK(made->database() == path / "db");
     struct stat info {};
     REQUIRE(::stat(path.c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0700);
     CHECK(read(path / "IDENTITY")
-          == "muster data directory\nformat 1\nnode 42\ncluster blue\n");
+          == "muster data directory\nformat 1\nnode 42\ncluster blue\npartitions 4\n");
   }
   auto other = options_for(path);
-  other.fresh = {node_id{7}, "green"};
+  other.fresh = {node_id{7}, "green", 8};
   const auto opened = data_dir::open(other);
   REQUIRE(opened.has_value());
-  CHECK(opened->owner() == identity{node_id{42}, "blue"});
+  CHECK(opened->owner() == identity{node_id{42}, "blue", 4});
 }
 
-TEST_CASE("a data directory of another node or cluster is refused") {
+TEST_CASE("a data directory of another node, cluster or division is refused") {
   const temporary_directory tmp;
   const auto file = tmp.path() / "IDENTITY";
   REQUIRE(data_dir::open(options_for(tmp.path())).has_value());
@@ -78,6 +78,14 @@ TEST_CASE("a data directory of another node or cluster is refused") {
   CHECK(refused.code == errc::failed_precondition);
   CHECK(refused.message.ends_with("belongs to cluster blue, not to cluster "
                                   "green"));
+  options.expected_cluster = {};
+  options.expected_partitions = 4;
+  CHECK(data_dir::open(options).has_value());
+  options.expected_partitions = 5;
+  refused = refusal(options, file);
+  CHECK(refused.code == errc::failed_precondition);
+  CHECK(refused.message.ends_with("was made with 4 partitions, not with 5; "
+                                  "storage.partitions cannot be changed"));
 }
 
 TEST_CASE("an IDENTITY that is newer or does not parse is refused") {
@@ -101,8 +109,11 @@ TEST_CASE("an IDENTITY that is newer or does not parse is refused") {
     {"node too big", head + "format 1\nnode 99999999999999999999\ncluster a\n",
      errc::data_loss},
     {"no cluster", head + "format 1\nnode 1\n", errc::data_loss},
+    {"no partitions", head + "format 1\nnode 1\ncluster a\n", errc::data_loss},
+    {"0 partitions", head + "format 1\nnode 1\ncluster a\npartitions 0\n",
+     errc::data_loss},
     {"bad cluster", head + "format 1\nnode 1\ncluster a b\n", errc::data_loss},
-    {"more lines", head + "format 1\nnode 1\ncluster a\nx\n", errc::data_loss},
+    {"more lines", head + "format 1\nnode 1\ncluster a\npartitions 1\nx\n", errc::data_loss},
     {"huge", head + std::string(100'000, 'x'), errc::data_loss},
   };
   for (const auto& r : rows) {

@@ -16,7 +16,7 @@ namespace muster::storage {
 class node_disk {
 public:
   explicit node_disk(std::size_t write_buffer_bytes = std::size_t{1} << 20) {
-    options_.data = {directory_.path(), {node_id{1}, "test"}, {}, {}};
+    options_.data = {directory_.path(), {node_id{1}, "test"}, {}, {}, {}};
     options_.write_buffer_bytes = write_buffer_bytes;
   }
   ~node_disk() { close(); }
