@@ -12,6 +12,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
 
+#include "actors/api/burst.hpp"
 #include "actors/core/model/apply.hpp"
 #include "actors/core/model/queries.hpp"
 #include "actors/runtime/context.hpp"
@@ -155,6 +156,7 @@ state_worker_state::apply_entries(partition_id group,
   applied_[group] = last;
   for (const auto& e : events)
     publish(e);
+  const api::burst together;
   for (std::size_t i = 0; i < outcomes.size(); ++i)
     waiting[i].to.deliver(std::move(outcomes[i]));
   return {};

@@ -15,6 +15,7 @@
 #include <caf/send.hpp>
 #include <caf/system_messages.hpp>
 
+#include "actors/api/burst.hpp"
 #include "actors/core/base/invariant.hpp"
 #include "protocols/common/ask.hpp"
 
@@ -83,7 +84,7 @@ private:
 // -- gateway
 // -------------------------------------------------------------------
 
-struct gateway::impl : std::enable_shared_from_this<gateway::impl> {
+struct gateway::impl : api::sleeper, std::enable_shared_from_this<gateway::impl> {
   struct slot {
     std::unique_ptr<pending_ask> ask; ///< null: free
     steady_time deadline{};
@@ -96,9 +97,13 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl> {
         handle(system.spawn<caf::actor_companion, caf::hidden>()),
         self(caf::actor_cast<caf::strong_actor_ptr>(handle)) {
     companion().on_enqueue([this](caf::mailbox_element_ptr element) {
-      if (arrived.push(std::move(element)))
-        post([me = shared_from_this()] { me->drain(); });
+      if (arrived.push(std::move(element)) && !api::burst::hold(shared_from_this()))
+        wake();
     });
+  }
+
+  void wake() override {
+    post([me = shared_from_this()] { me->drain(); });
   }
 
   template <class F>

@@ -11,6 +11,7 @@
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include "actors/api/burst.hpp"
 #include "protocols/common/ask.hpp"
 #include "protocols/common/io_pool.hpp"
 #include "tests/unit/http/fake_node.hpp"
@@ -321,4 +322,45 @@ TEST_CASE("a wait ends at its time or when woken") {
     co_await inbox->wait(w.in(10s));
     CHECK(w.in(0ms) - begin < 5s);
   });
+}
+
+TEST_CASE("what comes in a burst wakes its receivers once, at the end") {
+  struct counter : api::sleeper {
+    void wake() override { ++woken; }
+    int woken = 0;
+  };
+  const auto a = std::make_shared<counter>();
+  const auto b = std::make_shared<counter>();
+  CHECK_FALSE(api::burst::hold(a));
+  {
+    const api::burst together;
+    CHECK(api::burst::hold(a));
+    CHECK(api::burst::hold(b));
+    CHECK(a->woken + b->woken == 0);
+  }
+  CHECK(a->woken == 1);
+  CHECK(b->woken == 1);
+  CHECK_FALSE(api::burst::hold(a));
+}
+
+TEST_CASE("answers given in one burst arrive, and only after its end") {
+  world w;
+  const auto inbox = w.run([]() -> awaitable<gateway::inbox*> {
+    co_return gateway::here().open_inbox().release();
+  });
+  const auto target = w.pool.gate(0).handle();
+  {
+    const api::burst together;
+    for (std::uint64_t i = 0; i < 3; ++i)
+      caf::anon_send(target, api::config_fired{{inbox->token()}, {}});
+    CHECK(w.run([inbox]() -> awaitable<std::size_t> {
+      co_return inbox->take_configs().size();
+    }) == 0);
+  }
+  CHECK(w.run([inbox]() -> awaitable<std::size_t> {
+    co_await inbox->wait(gateway::here().time().steady() + 10s);
+    const auto count = inbox->take_configs().size();
+    delete inbox;
+    co_return count;
+  }) == 3);
 }
