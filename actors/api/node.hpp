@@ -41,6 +41,9 @@ public:
   virtual const clock& time() const = 0;
   virtual const node_facts& facts() const = 0;
   virtual node_state state() const = 0;
+  /// From now on, for the whole process. `invalid_argument` if the name is not
+  /// one of trace, debug, info, warn, error, off.
+  virtual result<void> set_log_level(std::string_view name) = 0;
 
   virtual const config_index& configs() const = 0;
   virtual const service_directory& services() const = 0;

@@ -7,6 +7,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "actors/node/settings/logging.hpp"
 #include "actors/node/settings/version.hpp"
 #include "actors/runtime/node.hpp"
 #include "protocols/common/io_pool.hpp"
@@ -61,6 +62,7 @@ runtime::node_options node_of(const settings& s, node_id self) {
   o.config_cache_bytes = s.storage.config_cache_bytes;
   o.state_workers = s.storage.state_workers;
   o.connections_max = s.grpc.connections_max;
+  o.set_log_level = &logging::set_level;
   return o;
 }
 

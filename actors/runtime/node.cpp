@@ -155,6 +155,12 @@ api::state_actor node::tables(partition_id partition) const {
   return impl_->handles.worker_of(partition);
 }
 
+result<void> node::set_log_level(std::string_view name) {
+  if (!impl_->options.set_log_level)
+    return fail(errc::failed_precondition, "the log's level is fixed");
+  return impl_->options.set_log_level(name);
+}
+
 api::namespaces_actor node::namespaces() const {
   return impl_->handles.namespaces.load();
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 #include "actors/api/node.hpp"
@@ -26,6 +27,9 @@ struct node_options {
   std::size_t scheduler_threads = 0;
   /// Streams at most.
   std::size_t connections_max = 50'000;
+  /// Changes the level of the process' log; without it that is a
+  /// `failed_precondition`.
+  std::function<result<void>(std::string_view)> set_log_level;
 };
 
 /// Life: construct, `start`, serve, `drain`, `stop`, destruct; in that order, on
@@ -59,6 +63,7 @@ public:
   const api::service_directory& services() const override;
   api::replica_actor replica(partition_id partition) const override;
   api::state_actor tables(partition_id partition) const override;
+  result<void> set_log_level(std::string_view name) override;
   api::namespaces_actor namespaces() const override;
   result<api::connection_actor>
   connect(api::client_info info, std::shared_ptr<api::push_sink> sink) override;

@@ -80,6 +80,7 @@ awaitable<response> readiness_admin(context& c);
 awaitable<response> liveness_console(context& c);
 awaitable<response> readiness_console(context& c);
 awaitable<response> login(context& c);
+awaitable<response> log_level_admin(context& c);
 
 /// All metrics of the process (8.6).
 awaitable<response> prometheus_text(context& c);

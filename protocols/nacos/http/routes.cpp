@@ -21,6 +21,8 @@ constexpr permission config_read{scope::open, action::read, resource::config};
 constexpr permission config_write{scope::open, action::write, resource::config};
 constexpr permission naming_read{scope::open, action::read, resource::naming};
 constexpr permission naming_write{scope::open, action::write, resource::naming};
+constexpr permission server_write{scope::open, action::write, resource::fixed,
+                                  "core/ops/log"};
 constexpr permission spaces_read{scope::console, action::read, resource::fixed,
                                  "console/namespaces"};
 constexpr permission spaces_write{scope::console, action::write,
@@ -173,6 +175,8 @@ constexpr route table[] = {
      &liveness_envelope},
     {method::get, "/v3/admin/core/ops/readiness", nobody_asked, gate::none,
      &readiness_admin},
+    {method::put, "/v3/admin/core/ops/log", server_write, gate::none,
+     &log_level_admin},
     {method::post, "/v1/auth/login", nobody_asked, gate::client, &login},
     {method::post, "/v1/auth/users/login", nobody_asked, gate::client, &login},
     {method::post, "/v3/auth/user/login", nobody_asked, gate::none, &login},

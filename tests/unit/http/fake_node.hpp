@@ -21,6 +21,9 @@ public:
   const api::service_directory& services() const override { return services_; }
   api::replica_actor replica(partition_id) const override { return {}; }
   api::state_actor tables(partition_id) const override { return {}; }
+  result<void> set_log_level(std::string_view) override {
+    return fail(errc::failed_precondition, "a fake node has no log");
+  }
   api::namespaces_actor namespaces() const override { return {}; }
   result<api::connection_actor>
   connect(api::client_info, std::shared_ptr<api::push_sink>) override {

@@ -262,6 +262,26 @@ TEST_CASE("namespaces: v1 and v2 see the same records") {
   CHECK(json_of(run({method::del, v2 + "?namespaceId=n1"})).at("data") == true);
 }
 
+TEST_CASE("the log's level changes while running; what is no level is refused") {
+  memory_node node;
+  caller run(node);
+  const std::string path = "/v3/admin/core/ops/log";
+  const auto done = run({method::put, path, "logName=muster&logLevel=DEBUG"});
+  CHECK(done.status == 200);
+  CHECK(json_of(done).at("code") == 0);
+  CHECK(node.log_level == "debug");
+  const auto refused = [&](const std::string& query) {
+    const auto answer = run({method::put, path + query});
+    CHECK(answer.status == 400);
+    CHECK(node.log_level == "debug");
+    return std::string{json_of(answer).at("data").as_string()};
+  };
+  CHECK(refused("?logName=muster&logLevel=loud").contains("loud"));
+  CHECK(refused("?logName=naming-main&logLevel=info").contains("logName"));
+  CHECK(refused("?logName=muster").contains("logLevel"));
+  CHECK(refused("?logLevel=info").contains("logName"));
+}
+
 TEST_CASE("state: health follows the node, login answers without accounts") {
   memory_node node;
   caller run(node);

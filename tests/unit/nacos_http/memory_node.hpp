@@ -47,6 +47,12 @@ public:
   }
   api::replica_actor replica(partition_id) const override { return replica_; }
   api::state_actor tables(partition_id) const override { return tables_; }
+  result<void> set_log_level(std::string_view name) override {
+    if (name == "loud")
+      return fail(errc::invalid_argument, "log level 'loud'");
+    log_level = name;
+    return {};
+  }
   api::namespaces_actor namespaces() const override { return namespaces_; }
   result<api::connection_actor>
   connect(api::client_info, std::shared_ptr<api::push_sink>) override {
@@ -55,6 +61,7 @@ public:
 
   std::shared_ptr<memory_state> shared = std::make_shared<memory_state>();
   api::node_state state_now = api::node_state::serving;
+  std::string log_level;
 
 private:
   caf::actor_system_config config_;
