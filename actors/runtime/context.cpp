@@ -29,6 +29,15 @@ auto find(std::shared_mutex& mutex, const Map& map, const key_view& key) {
   return found == map.end() ? typename Map::mapped_type{} : found->second;
 }
 
+template <class Map>
+std::vector<caf::actor> all(std::shared_mutex& mutex, const Map& map) {
+  const std::shared_lock lock(mutex);
+  std::vector<caf::actor> found;
+  for (const auto& [key, actor] : map)
+    found.push_back(caf::actor_cast<caf::actor>(actor));
+  return found;
+}
+
 } // namespace
 
 // -- serving_clock ------------------------------------------------------------
@@ -54,6 +63,14 @@ api::config_group_actor event_directory::group(std::string_view space,
 
 caf::actor event_directory::space(std::string_view space) const {
   return find(mutex_, spaces_, view_of(space, {}));
+}
+
+std::vector<caf::actor> event_directory::groups() const {
+  return all(mutex_, groups_);
+}
+
+std::vector<caf::actor> event_directory::spaces() const {
+  return all(mutex_, spaces_);
 }
 
 void event_directory::put_group(const std::string& space,

@@ -82,6 +82,10 @@ public:
                                 std::string_view group) const;
   caf::actor space(std::string_view space) const;
 
+  /// All of them, for tests that kill them.
+  std::vector<caf::actor> groups() const;
+  std::vector<caf::actor> spaces() const;
+
   void put_group(const std::string& space, const std::string& group,
                  api::config_group_actor actor);
   /// Removes the entry if it still is `actor`.

@@ -196,6 +196,13 @@ std::vector<std::pair<std::string, caf::actor>> node::actors() const {
   for (const auto& r : h.replicas)
     add("replica", r.load());
   add("namespaces", h.namespaces.load());
+  for (const auto& each : impl_->context.owners.spaces())
+    add("namespace", each);
+  for (const auto& each : impl_->context.owners.groups())
+    add("config_group", each);
+  for (const auto& space : impl_->services.spaces())
+    for (const auto& slot : impl_->services.in_space(space))
+      add("service", slot->actor());
   return found;
 }
 

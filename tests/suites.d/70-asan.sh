@@ -1,5 +1,5 @@
 # about: unit tests, and suites marked so, under AddressSanitizer and UBSan
-# lane: long
+# lane: full
 # needs: test-packages
 # minutes: 45
 set -euo pipefail

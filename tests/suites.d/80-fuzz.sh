@@ -1,5 +1,5 @@
 # about: every fuzz target for a minute (with --long: ten)
-# lane: long
+# lane: full
 # needs: test-packages
 # minutes: 60
 seconds=60
