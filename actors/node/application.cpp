@@ -89,6 +89,9 @@ nacos::remote::door_settings grpc_of(const settings& s) {
   o.streams.queued_messages_max = s.grpc.push_queue_max;
   o.auth = {s.auth.enabled, s.auth.admin_enabled, s.auth.console_enabled};
   o.streams.stalled_after = s.grpc.push_timeout;
+  o.keepalive = {s.grpc.keep_alive_time, s.grpc.keep_alive_timeout};
+  o.fuzzy_configs = {s.config.fuzzy_patterns_max, s.config.fuzzy_matches_max};
+  o.fuzzy_services = {s.naming.fuzzy_patterns_max, s.naming.fuzzy_matches_max};
   return o;
 }
 

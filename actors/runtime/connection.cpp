@@ -536,7 +536,10 @@ void connection::tick(const connection_tick& m) {
 }
 
 void connection::schedule() {
-  auto due = liveness_.next_due();
+  // In whole seconds: silent clients are probed many at a time, and a burst
+  // costs a fraction of as many single wake-ups of clock, worker and socket.
+  steady_time due =
+    std::chrono::ceil<std::chrono::seconds>(liveness_.next_due());
   if (const auto push_due = pushes_.next_due())
     due = std::min(due, *push_due);
   if (tick_at_ && *tick_at_ <= due)

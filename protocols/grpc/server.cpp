@@ -15,8 +15,6 @@ namespace muster::rpc {
 
 namespace {
 
-constexpr int keepalive_every_ms = 2 * 60 * 60 * 1000;
-constexpr int keepalive_timeout_ms = 20 * 1000;
 constexpr int metadata_bytes_max = 64 * 1024;
 constexpr int read_chunk_bytes = 2 * 1024;
 
@@ -31,8 +29,8 @@ void configure(::grpc::ServerBuilder& builder, const server_settings& s) {
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   const std::pair<const char*, int> arguments[] = {
-    {GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_every_ms},
-    {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_timeout_ms},
+    {GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(s.pings.every.count())},
+    {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(s.pings.timeout.count())},
     {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
     {GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0},
     {GRPC_ARG_MAX_CONCURRENT_STREAMS, s.connection_calls_max},

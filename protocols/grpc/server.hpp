@@ -27,6 +27,13 @@ struct stream_limits {
   std::chrono::milliseconds stalled_after{30'000};
 };
 
+/// The server's own pings.
+struct keepalive {
+  std::chrono::milliseconds every{2 * 60 * 60 * 1000};
+  /// A connection that does not answer for so long is closed.
+  std::chrono::milliseconds timeout{20'000};
+};
+
 struct server_settings {
   std::string address = "0.0.0.0";
   std::uint16_t port = 0; ///< 0 = any free one, see `server::port()`
@@ -41,6 +48,7 @@ struct server_settings {
   /// Unary calls being worked on; more are refused (RESOURCE_EXHAUSTED).
   std::size_t calls_max = 50'000;
   stream_limits streams;
+  keepalive pings;
 };
 
 /// Handlers by HTTP/2 path ("/Service/method"). Unknown paths are answered
@@ -49,7 +57,7 @@ using method_table
   = std::unordered_map<std::string, std::variant<unary_handler, stream_handler>>;
 
 /// A listener. Keep-alive is lenient: clients may ping as often as they
-/// like, also without calls; the server pings every two hours.
+/// like, also without calls.
 class server {
 public:
   /// Binds; serves as soon as its loops are run. `unavailable` if the port

@@ -201,12 +201,10 @@ constexpr std::array rows{
     "remote.server.grpc.sdk.max-inbound-message-size"
     "|remote.server.grpc.maxinbound.message.size",
     1024, 1024 * mib),
-  not_yet(number<&s::grpc, &s::grpc_group::keep_alive_time>(
-      "remote.server.grpc.sdk.keep-alive-time", 1000, day_ms),
-          "7200000"),
-  not_yet(number<&s::grpc, &s::grpc_group::keep_alive_timeout>(
-      "remote.server.grpc.sdk.keep-alive-timeout", 100, day_ms),
-          "20000"),
+  number<&s::grpc, &s::grpc_group::keep_alive_time>(
+    "remote.server.grpc.sdk.keep-alive-time", 1000, day_ms),
+  number<&s::grpc, &s::grpc_group::keep_alive_timeout>(
+    "remote.server.grpc.sdk.keep-alive-timeout", 100, day_ms),
   not_yet(number<&s::grpc, &s::grpc_group::permit_keep_alive_time>(
       "remote.server.grpc.sdk.permit-keep-alive-time", 100, day_ms),
           "300000"),
@@ -240,12 +238,10 @@ constexpr std::array rows{
   not_yet(number<&s::naming, &s::naming_group::metadata_chars_max>(
       "naming.service.metadata.length", 0, 1024 * 1024),
           "1024"),
-  not_yet(number<&s::naming, &s::naming_group::fuzzy_patterns_max>(
-      "naming.fuzzy.watch.max.pattern.count", 0, many),
-          "20"),
-  not_yet(number<&s::naming, &s::naming_group::fuzzy_matches_max>(
-      "naming.fuzzy.watch.max.pattern.match.service.count", 0, many),
-          "500"),
+  number<&s::naming, &s::naming_group::fuzzy_patterns_max>(
+    "naming.fuzzy.watch.max.pattern.count", 0, many),
+  number<&s::naming, &s::naming_group::fuzzy_matches_max>(
+    "naming.fuzzy.watch.max.pattern.match.service.count", 0, many),
 
   // -- config ---------------------------------------------------------------
   not_yet(size<&s::config, &s::config_group::content_bytes_max>(
@@ -259,12 +255,10 @@ constexpr std::array rows{
   not_yet(number<&s::config, &s::config_group::push_retries_max>(
       "config.push.maxRetryTime", 0, 10000),
           "50"),
-  not_yet(number<&s::config, &s::config_group::fuzzy_patterns_max>(
-      "config.fuzzy.watch.max.pattern.count", 0, many),
-          "20"),
-  not_yet(number<&s::config, &s::config_group::fuzzy_matches_max>(
-      "config.fuzzy.watch.max.pattern.match.config.count", 0, many),
-          "500"),
+  number<&s::config, &s::config_group::fuzzy_patterns_max>(
+    "config.fuzzy.watch.max.pattern.count", 0, many),
+  number<&s::config, &s::config_group::fuzzy_matches_max>(
+    "config.fuzzy.watch.max.pattern.match.config.count", 0, many),
 
   // -- storage --------------------------------------------------------------
   text<&s::storage, &s::storage_group::data_dir>(

@@ -139,7 +139,8 @@ std::optional<reply> query_config_quickly(request& r) {
 
 awaitable<reply> query_config(request& r) {
   const config_query query(r);
-  const auto loaded = co_await load_config(r, query.names.key());
+  const auto loaded =
+      co_await common::load_config(asker_of(r), query.names.key());
   co_return loaded ? answer_query(r, loaded->get(), query.tag)
                    : bad(r, loaded.error());
 }
@@ -197,8 +198,8 @@ awaitable<reply> publish_config(request& r) {
     co_return bad(r, fine.error().late ? code::server : code::invalid,
                   fine.error().text);
   auto command = publish_command(form, r.node.time().wall());
-  const auto outcome
-    = co_await change_config(r, form.key, std::move(command));
+  const auto outcome =
+      co_await common::change_config(asker_of(r), form.key, std::move(command));
   co_return published(r, outcome);
 }
 
@@ -220,7 +221,8 @@ awaitable<reply> remove_config(request& r) {
                                               : "invalid group : "});
   auto command = remove_command(key, gray, {}, r.from.info().client_ip,
                                 r.node.time().wall());
-  const auto outcome = co_await change_config(r, key, std::move(command));
+  const auto outcome =
+      co_await common::change_config(asker_of(r), key, std::move(command));
   const auto missing = outcome ? !outcome->existed
                                : outcome.error().code == errc::not_found;
   if (missing && !gray.empty())
@@ -321,7 +323,7 @@ awaitable<reply> listen_configs(request& r) {
   for (const auto& one : all) {
     if (!listen)
       break;
-    const auto now = co_await load_config(r, one.key.view());
+    const auto now = co_await common::load_config(asker_of(r), one.key.view());
     if (!now)
       co_return bad(r, now.error());
     if (!one.md5 || *one.md5 != md5_for(now->get(), labels))

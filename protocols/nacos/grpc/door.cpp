@@ -24,6 +24,7 @@ rpc::server_settings shell_settings(const door_settings& s) {
   out.memory_bytes_max = s.memory_bytes_max;
   out.calls_max = s.calls_max;
   out.streams = s.streams;
+  out.pings = s.keepalive;
   return out;
 }
 
@@ -31,7 +32,8 @@ rpc::server_settings shell_settings(const door_settings& s) {
 
 struct door::impl {
   impl(api::node& n, const door_settings& s)
-    : clients(std::make_shared<registry>()), streams{n, *clients, limits},
+    : clients(std::make_shared<registry>()),
+      limits(s.fuzzy_configs, s.fuzzy_services), streams{n, *clients, limits},
       metrics(std::make_shared<call_metrics>(
         [all = clients] { return all->size(); })),
       bytes(s.bytes_max),

@@ -12,6 +12,7 @@
 #include "protocols/common/auth_gate.hpp"
 #include "protocols/common/io_pool.hpp"
 #include "protocols/grpc/server.hpp"
+#include "protocols/nacos/grpc/fuzzy_limits.hpp"
 
 namespace muster::nacos::remote {
 
@@ -26,6 +27,9 @@ struct door_settings {
   /// Bytes of requests being worked on, all clients together.
   std::size_t bytes_max = 512U << 20U;
   rpc::stream_limits streams;
+  rpc::keepalive keepalive;
+  fuzzy_bounds fuzzy_configs;
+  fuzzy_bounds fuzzy_services;
   milliseconds request_timeout{5'000};
   common::auth_switches auth;
 };

@@ -63,8 +63,8 @@ std::expected<fuzzy_request, reply> read_fuzzy(const request& r,
 
 /// Keeps what the pattern accepts, as many as a watch may match and one more.
 void keep(name_set& into, const fuzzy_pattern& pattern, const std::string& group,
-          const std::string& name) {
-  if (into.size() <= fuzzy_limits::matches_max
+          const std::string& name, std::size_t matches_max) {
+  if (into.size() <= matches_max
       && pattern.names.matches(group, name))
     into.emplace(group, name);
 }
@@ -72,6 +72,7 @@ void keep(name_set& into, const fuzzy_pattern& pattern, const std::string& group
 awaitable<result<name_set>> matching_configs(request& r,
                                              const fuzzy_pattern& pattern) {
   name_set out;
+  const auto most = r.limits.of(name_kind::config).matches_max;
   // Partition 0 holds no configs.
   for (std::uint64_t p = 1; p <= r.node.facts().partitions; ++p) {
     const partition_id part{p};
@@ -81,7 +82,7 @@ awaitable<result<name_set>> matching_configs(request& r,
     if (!names)
       co_return std::unexpected(names.error());
     for (const auto& key : names->keys)
-      keep(out, pattern, key.group, key.data_id);
+      keep(out, pattern, key.group, key.data_id, most);
   }
   co_return out;
 }
@@ -90,13 +91,14 @@ awaitable<result<name_set>> matching_configs(request& r,
 awaitable<result<name_set>> matching_services(request& r,
                                               const fuzzy_pattern& pattern) {
   name_set out;
+  const auto most = r.limits.of(name_kind::service).matches_max;
   api::list_services wanted{r.meta, pattern.space, {}};
   const auto listed = co_await ask(r.node.namespaces(), std::move(wanted));
   if (!listed)
     co_return std::unexpected(listed.error());
   for (const auto& slot : listed->services)
     if (!slot->view()->hosts.empty())
-      keep(out, pattern, slot->key().group, slot->key().service);
+      keep(out, pattern, slot->key().group, slot->key().service, most);
   co_return out;
 }
 
@@ -133,7 +135,7 @@ awaitable<reply> watch(request& r, name_kind kind, const fuzzy_request& asked) {
     present = co_await matching_services(r, pattern);
   if (!present)
     co_return bad(r, present.error());
-  const auto over = present->size() > fuzzy_limits::matches_max;
+  const auto over = present->size() > r.limits.of(kind).matches_max;
   const fuzzy_sync sync{kind, pattern.space, asked.text, asked.initial, over};
   auto batches = plan_sync(sync, *present, asked.known,
                            kind == name_kind::config ? config_batch_max

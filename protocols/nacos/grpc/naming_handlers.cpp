@@ -5,6 +5,7 @@
 #include "protocols/common/json_out.hpp"
 #include "protocols/nacos/codec/instance_json.hpp"
 #include "protocols/nacos/codec/names.hpp"
+#include "protocols/nacos/codec/naming_command.hpp"
 #include "protocols/nacos/grpc/handlers.hpp"
 #include "protocols/nacos/grpc/instance_request.hpp"
 #include "protocols/nacos/grpc/members.hpp"
@@ -122,25 +123,6 @@ awaitable<reply> register_batch(request& r) {
 
 namespace {
 
-void set_key(pb::ServiceKey& out, const service_key& key) {
-  out.set_namespace_id(key.space);
-  out.set_group(key.group);
-  out.set_service(key.service);
-}
-
-void fill_record(pb::InstanceRecord& out, const naming::instance& in) {
-  out.set_ip(in.ip);
-  out.set_port(in.port);
-  out.set_weight(in.weight);
-  out.set_healthy(in.healthy);
-  out.set_enabled(in.enabled);
-  out.set_cluster(in.cluster);
-  out.set_instance_id(in.instance_id);
-  out.set_app(in.app);
-  for (const auto& [name, value] : in.metadata)
-    (*out.mutable_metadata())[name] = value;
-}
-
 std::shared_ptr<const pb::Command>
 persistent_command(const request& r, const service_key& key,
                    const naming::instance& instance, bool put) {
@@ -179,8 +161,8 @@ awaitable<reply> change_persistent_instance(request& r) {
   // Nothing is made for the sake of removing what is not there.
   if (!put && !r.node.services().find(names->view()))
     co_return good(r, type_member(type));
-  const auto done = co_await change_service(
-    r, *names, persistent_command(r, *names, **instance, put));
+  const auto done = co_await common::change_service(
+      asker_of(r), *names, persistent_command(r, *names, **instance, put));
   if (done || (!put && done.error().code == errc::not_found))
     co_return good(r, type_member(type));
   co_return not_registered(r, done.error(), *names, false);

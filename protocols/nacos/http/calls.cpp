@@ -3,30 +3,13 @@
 #include <algorithm>
 
 #include "protocols/nacos/codec/names.hpp"
+#include "protocols/nacos/codec/naming_command.hpp"
 
 namespace muster::nacos {
 
 using common::ask;
 
 namespace {
-
-/// Asks the service's actor; `make` builds the message anew for each try. An
-/// actor that has just gone did nothing, so the second try goes to the one that
-/// `open_service` starts. All messages sent this way may be done twice.
-template <class Make>
-auto ask_service(context& c, const service_key& key, Make make)
-    -> decltype(ask(api::service_actor{}, make())) {
-  if (const auto slot = c.node.services().find(key.view())) {
-    auto answer = co_await ask(slot->actor(), make());
-    if (answer || answer.error().code != errc::unavailable)
-      co_return answer;
-  }
-  api::open_service open{c.request.meta, key};
-  const auto opened = co_await ask(c.node.namespaces(), std::move(open));
-  if (!opened)
-    co_return std::unexpected(opened.error());
-  co_return co_await ask(opened->slot->actor(), make());
-}
 
 std::string_view kind_word(bool ephemeral) noexcept {
   return ephemeral ? "ephemeral" : "persistent";
@@ -54,26 +37,6 @@ api_error registration_error(const error& e, const service_key& key,
   return mapped;
 }
 
-void fill_record(pb::InstanceRecord& out, const naming::instance& in) {
-  out.set_ip(in.ip);
-  out.set_port(in.port);
-  out.set_weight(in.weight);
-  out.set_healthy(in.healthy);
-  out.set_enabled(in.enabled);
-  out.set_cluster(in.cluster);
-  out.set_instance_id(in.instance_id);
-  out.set_app(in.app);
-  for (const auto& [name, value] : in.metadata)
-    (*out.mutable_metadata())[name] = value;
-}
-
-/// A refusal by `apply` is an error to who asked.
-result<model::outcome> checked(result<model::outcome> answer) {
-  if (answer && answer->code != errc::ok)
-    return std::unexpected(error{answer->code, std::move(answer->message)});
-  return answer;
-}
-
 const naming::hosted_instance* find_at(const naming::service_view& view,
                                        std::string_view ip, std::uint16_t port,
                                        bool ephemeral) noexcept {
@@ -85,30 +48,6 @@ const naming::hosted_instance* find_at(const naming::service_view& view,
 }
 
 } // namespace
-
-awaitable<result<config_snapshot_ptr>> load_config(context& c, key_view key) {
-  if (auto known = c.node.configs().find(key))
-    co_return std::move(*known);
-  const auto partition =
-      model::config_partition(key.space, key.group, c.node.facts().partitions);
-  api::load_config load{c.request.meta, config_key{std::string{key.space},
-                                                   std::string{key.group},
-                                                   std::string{key.name}}};
-  auto loaded = co_await ask(c.node.tables(partition), std::move(load));
-  if (!loaded)
-    co_return std::unexpected(std::move(loaded.error()));
-  co_return std::move(loaded->snapshot);
-}
-
-awaitable<result<model::outcome>>
-change_config(context& c, key_view key,
-              std::shared_ptr<const pb::Command> command) {
-  const auto partition =
-      model::config_partition(key.space, key.group, c.node.facts().partitions);
-  api::propose propose{c.request.meta, std::move(command)};
-  auto answer = co_await ask(c.node.replica(partition), std::move(propose));
-  co_return checked(std::move(answer));
-}
 
 naming::service_view_ptr view_of(context& c, const key_view& key) {
   const auto slot = c.node.services().find(key);
@@ -125,20 +64,6 @@ pb::Command stamped(context& c) {
   return command;
 }
 
-void set_key(pb::ServiceKey& out, const service_key& key) {
-  out.set_namespace_id(key.space);
-  out.set_group(key.group);
-  out.set_service(key.service);
-}
-
-awaitable<result<model::outcome>>
-change_service(context& c, const service_key& key, pb::Command command) {
-  const auto shared = std::make_shared<const pb::Command>(std::move(command));
-  const auto make = [&] { return api::change_service{c.request.meta, shared}; };
-  auto answer = co_await ask_service(c, key, make);
-  co_return checked(std::move(answer));
-}
-
 awaitable<or_error<void>> register_instance(context& c, service_key key,
                                             naming::instance instance) {
   if (!instance.ephemeral) {
@@ -146,7 +71,8 @@ awaitable<or_error<void>> register_instance(context& c, service_key key,
     auto& put = *command.mutable_instance_put();
     set_key(*put.mutable_key(), key);
     fill_record(*put.mutable_record(), instance);
-    const auto stored = co_await change_service(c, key, std::move(command));
+    const auto stored = co_await common::change_service(
+        asker_of(c), key, share(std::move(command)));
     if (!stored)
       co_return refuse(registration_error(stored.error(), key, false));
     co_return or_error<void>{};
@@ -157,7 +83,7 @@ awaitable<or_error<void>> register_instance(context& c, service_key key,
   const auto make = [&] {
     return api::publish_instances{c.request.meta, client_id, {}, {shared}};
   };
-  const auto done = co_await ask_service(c, key, make);
+  const auto done = co_await common::ask_service(asker_of(c), key, make);
   if (!done)
     co_return refuse(registration_error(done.error(), key, true));
   co_return or_error<void>{};
@@ -184,7 +110,8 @@ awaitable<or_error<void>> remove_instance(context& c, service_key key,
   set_key(*remove.mutable_key(), key);
   remove.set_ip(std::string{ip});
   remove.set_port(port);
-  const auto done = co_await change_service(c, key, std::move(command));
+  const auto done = co_await common::change_service(asker_of(c), key,
+                                                    share(std::move(command)));
   if (!done && done.error().code != errc::not_found)
     co_return refuse(to_api_error(done.error()));
   co_return or_error<void>{};
@@ -205,7 +132,7 @@ beat(context& c, service_key key, std::string_view ip, std::uint16_t port,
   };
   result<api::beat_answer> answer;
   if (shared)
-    answer = co_await ask_service(c, key, make);
+    answer = co_await common::ask_service(asker_of(c), key, make);
   else
     answer = co_await ask(slot->actor(), make());
   if (!answer)

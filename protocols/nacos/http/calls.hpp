@@ -3,11 +3,12 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <boost/asio/awaitable.hpp>
 
 #include "muster/command.pb.h"
-#include "protocols/common/ask.hpp"
+#include "protocols/common/node_calls.hpp"
 #include "protocols/common/route.hpp"
 #include "protocols/nacos/http/answers.hpp"
 
@@ -18,16 +19,13 @@ namespace muster::nacos {
 using boost::asio::awaitable;
 using common::context;
 
-// -- config -------------------------------------------------------------------
+inline common::asker asker_of(context& c) {
+  return {c.node, c.request.meta};
+}
 
-/// The config as this node has it applied; null if there is none.
-awaitable<result<config_snapshot_ptr>> load_config(context& c, key_view key);
-
-/// Proposes to the partition of (namespace, group). An outcome that is not `ok`
-/// comes back as error.
-awaitable<result<model::outcome>>
-change_config(context& c, key_view key,
-              std::shared_ptr<const pb::Command> command);
+inline std::shared_ptr<const pb::Command> share(pb::Command command) {
+  return std::make_shared<const pb::Command>(std::move(command));
+}
 
 // -- naming -------------------------------------------------------------------
 
@@ -52,13 +50,8 @@ awaitable<or_error<api::beat_answer>>
 beat(context& c, service_key key, std::string_view ip, std::uint16_t port,
      std::optional<naming::instance> full);
 
-/// Sends a change of a service's durable part through the service's actor.
-awaitable<result<model::outcome>>
-change_service(context& c, const service_key& key, pb::Command command);
-
 /// A command with the time filled in.
 pb::Command stamped(context& c);
-void set_key(pb::ServiceKey& out, const service_key& key);
 
 /// Visible instance at (cluster, ip, port), disabled ones too. 404 with Java's
 /// two texts.

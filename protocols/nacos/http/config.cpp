@@ -102,7 +102,7 @@ bool asks_for_beta(const common::params& params) {
 }
 
 awaitable<response> beta_get(context& c, key_view key) {
-  const auto snapshot = co_await load_config(c, key);
+  const auto snapshot = co_await common::load_config(asker_of(c), key);
   if (!snapshot)
     co_return error_reply(family::config_v1, c.request,
                           to_api_error(snapshot.error()));
@@ -116,7 +116,8 @@ awaitable<result<model::outcome>> remove(context& c, key_view key,
   const auto& request = c.request;
   auto command = remove_command(key, gray, request.params().get("username"),
                                 request.source_ip(), c.node.time().wall());
-  co_return co_await change_config(c, key, std::move(command));
+  co_return co_await common::change_config(asker_of(c), key,
+                                           std::move(command));
 }
 
 awaitable<response> beta_stop(context& c, key_view key) {
@@ -146,7 +147,8 @@ awaitable<or_error<void>> publish(context& c, family of) {
   if (!form)
     co_return refuse(form.error());
   auto command = publish_command(*form, c.node.time().wall());
-  const auto done = co_await change_config(c, form->key, std::move(command));
+  const auto done = co_await common::change_config(asker_of(c), form->key,
+                                                   std::move(command));
   if (done)
     co_return or_error<void>{};
   auto error = to_api_error(done.error());
@@ -200,7 +202,7 @@ awaitable<response> config_get_v1(context& c) {
     co_return error_reply(family::config_v1, request, key.error());
   if (asks_for_beta(request.params()))
     co_return co_await beta_get(c, *key);
-  const auto snapshot = co_await load_config(c, *key);
+  const auto snapshot = co_await common::load_config(asker_of(c), *key);
   if (!snapshot)
     co_return error_reply(family::config_v1, request,
                           to_api_error(snapshot.error()));
@@ -240,7 +242,7 @@ awaitable<response> config_get_v2(context& c) {
   const auto key = read_config_key(request, config_names_v2);
   if (!key)
     co_return error_reply(family::envelope, request, key.error());
-  const auto snapshot = co_await load_config(c, *key);
+  const auto snapshot = co_await common::load_config(asker_of(c), *key);
   if (!snapshot)
     co_return error_reply(family::envelope, request,
                           to_api_error(snapshot.error()));
@@ -277,7 +279,7 @@ awaitable<response> config_get_v3_client(context& c) {
   const auto key = read_config_key(request, config_names_v3_client);
   if (!key)
     co_return error_reply(family::envelope, request, key.error());
-  const auto snapshot = co_await load_config(c, *key);
+  const auto snapshot = co_await common::load_config(asker_of(c), *key);
   if (!snapshot)
     co_return error_reply(family::envelope, request,
                           to_api_error(snapshot.error()));

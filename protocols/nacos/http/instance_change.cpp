@@ -2,6 +2,7 @@
 #include "protocols/common/json_out.hpp"
 #include "protocols/nacos/codec/instance_json.hpp"
 #include "protocols/nacos/codec/names.hpp"
+#include "protocols/nacos/codec/naming_command.hpp"
 #include "protocols/nacos/http/handlers.hpp"
 #include "protocols/nacos/http/read.hpp"
 
@@ -43,7 +44,8 @@ awaitable<or_error<void>> lay_over(context& c, const service_key& key,
   put.set_cluster(std::move(place.cluster));
   *put.mutable_record() = std::move(values);
   put.set_metadata(mode);
-  const auto done = co_await change_service(c, key, std::move(command));
+  const auto done = co_await common::change_service(asker_of(c), key,
+                                                    share(std::move(command)));
   if (!done)
     co_return refuse(to_api_error(done.error()));
   co_return or_error<void>{};

@@ -38,7 +38,8 @@ key_view key_of(const listened& item) {
 }
 
 awaitable<result<bool>> differs(poll& p, const listened& item) {
-  const auto snapshot = co_await load_config(p.c, key_of(item));
+  const auto snapshot =
+      co_await common::load_config(asker_of(p.c), key_of(item));
   if (!snapshot)
     co_return std::unexpected(snapshot.error());
   co_return md5_for(snapshot->get(), p.labels) != item.md5;

@@ -6,6 +6,7 @@
 #include "protocols/common/digest.hpp"
 #include "protocols/common/json_out.hpp"
 #include "protocols/nacos/codec/names.hpp"
+#include "protocols/nacos/http/calls.hpp"
 #include "protocols/nacos/http/handlers.hpp"
 #include "protocols/nacos/http/read.hpp"
 
@@ -139,17 +140,6 @@ or_error<void> check_space(const common::params& params,
   return {};
 }
 
-awaitable<result<model::outcome>> propose_meta(context& c,
-                                               pb::Command command) {
-  api::propose propose{c.request.meta,
-                       std::make_shared<const pb::Command>(std::move(command))};
-  auto answer =
-      co_await ask(c.node.replica(partition_id{0}), std::move(propose));
-  if (answer && answer->code != errc::ok)
-    co_return std::unexpected(error{answer->code, std::move(answer->message)});
-  co_return answer;
-}
-
 awaitable<result<model::outcome>>
 put_space(context& c, const space_names& names, pb::NamespacePut::Mode mode) {
   const auto& params = c.request.params();
@@ -160,14 +150,16 @@ put_space(context& c, const space_names& names, pb::NamespacePut::Mode mode) {
   put.set_name(std::string{params.get(names.name)});
   put.set_description(std::string{params.get("namespaceDesc")});
   put.set_mode(mode);
-  co_return co_await propose_meta(c, std::move(command));
+  co_return co_await common::propose(asker_of(c), partition_id{0},
+                                     share(std::move(command)));
 }
 
 awaitable<result<model::outcome>> remove_space(context& c) {
   auto command = stamped(c);
   command.mutable_namespace_remove()->set_id(
       std::string{trim(c.request.params().get("namespaceId"))});
-  co_return co_await propose_meta(c, std::move(command));
+  co_return co_await common::propose(asker_of(c), partition_id{0},
+                                     share(std::move(command)));
 }
 
 /// Absent is as good as done (nacos-http 4).

@@ -5,6 +5,7 @@
 #include "protocols/common/json_out.hpp"
 #include "protocols/nacos/codec/instance_json.hpp"
 #include "protocols/nacos/codec/names.hpp"
+#include "protocols/nacos/codec/naming_command.hpp"
 #include "protocols/nacos/http/handlers.hpp"
 #include "protocols/nacos/http/read.hpp"
 
@@ -92,7 +93,8 @@ awaitable<result<model::outcome>> put_service(context& c,
   set_key(*put.mutable_key(), key);
   *put.mutable_record() = std::move(record);
   put.set_mode(mode);
-  co_return co_await change_service(c, key, std::move(command));
+  co_return co_await common::change_service(asker_of(c), key,
+                                            share(std::move(command)));
 }
 
 awaitable<or_error<void>> create(context& c, or_error<service_key> key,
@@ -149,7 +151,8 @@ awaitable<or_error<void>> remove(context& c, or_error<service_key> key) {
     co_return refuse(in_use);
   auto command = stamped(c);
   set_key(*command.mutable_service_remove()->mutable_key(), *key);
-  const auto done = co_await change_service(c, *key, std::move(command));
+  const auto done = co_await common::change_service(asker_of(c), *key,
+                                                    share(std::move(command)));
   if (!done && done.error().code == errc::failed_precondition)
     co_return refuse(in_use);
   if (!done && done.error().code != errc::not_found)

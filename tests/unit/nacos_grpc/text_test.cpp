@@ -168,11 +168,11 @@ TEST_CASE("a synchronisation: removals first, in batches, closed if initial") {
 }
 
 TEST_CASE("patterns are limited for the whole server, not per client") {
-  fuzzy_limits limits;
+  fuzzy_limits limits({3, 500});
   const int a = 0;
   const int b = 0;
   const auto kind = api::name_kind::config;
-  for (std::size_t i = 0; i < fuzzy_limits::patterns_max; ++i)
+  for (std::size_t i = 0; i < 3; ++i)
     CHECK(limits.hold(&a, kind, std::to_string(i)));
   CHECK_FALSE(limits.hold(&a, kind, "one more"));
   CHECK(limits.hold(&b, kind, "0")); // no new pattern
@@ -181,6 +181,9 @@ TEST_CASE("patterns are limited for the whole server, not per client") {
   CHECK(limits.hold(&b, kind, "one more"));
   limits.release(&b, kind, "one more");
   CHECK(limits.hold(&b, kind, "another"));
+  for (std::size_t i = 0; i < 20; ++i)
+    CHECK(limits.hold(&b, api::name_kind::service, std::to_string(i)));
+  CHECK_FALSE(limits.hold(&b, api::name_kind::service, "over"));
 }
 
 namespace {
