@@ -97,9 +97,6 @@ applied apply_to(const apply_step& step, const pb::GrayPublish& command) {
     return step.refuse(errc::resource_exhausted,
                        "a config has at most " + std::to_string(versions_max)
                            + " gray versions");
-  if (stored && !command.cas_md5().empty()
-      && command.cas_md5() != stored->md5())
-    return step.refuse(errc::aborted, "the stored md5 is another one");
   auto record = to_record(step, command, stored ? &*stored : nullptr);
   const bool existed = stored.has_value();
   const bool content_changed = !existed || !same_delivery(*stored, record);

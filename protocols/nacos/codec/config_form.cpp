@@ -93,7 +93,6 @@ void fill_gray(pb::GrayPublish& out, const config_form& form) {
   out.set_user(std::string{form.user});
   out.set_source_ip(std::string{form.source_ip});
   out.set_max_versions(grays_max);
-  out.set_cas_md5(std::string{form.cas_md5});
   out.set_type(stored_type(form.type));
 }
 

@@ -254,25 +254,6 @@ TEST_CASE_FIXTURE(model_fixture, "gray: updates, history and no-change") {
       == R"({"type":"tag","version":"1.0.0","expr":"x\"y\u000a","priority":1})");
 }
 
-TEST_CASE_FIXTURE(model_fixture, "gray: compare and set, on its own md5") {
-  apply(publish("formal"));
-  auto first = gray("beta", "g1");
-  first.mutable_gray_publish()->set_cas_md5("whatever");
-  CHECK(apply(first).result.code == errc::ok); // absent: nothing to compare
-  const auto md5 = load()->grays[0]->body.md5;
-  auto next = gray("beta", "g2");
-  next.mutable_gray_publish()->set_md5("md5 of g2");
-  next.mutable_gray_publish()->set_cas_md5("md5 of formal");
-  const auto before = state.rows;
-  const auto lost = apply(next);
-  CHECK(lost.result.code == errc::aborted);
-  CHECK(lost.events.empty());
-  CHECK(state.rows == before);
-  next.mutable_gray_publish()->set_cas_md5(md5);
-  CHECK(apply(next).result.code == errc::ok);
-  CHECK(load()->grays[0]->body.content == "g2");
-}
-
 TEST_CASE_FIXTURE(model_fixture, "gray: no more than so many, updates pass") {
   for (int i = 0; i < 10; ++i)
     CHECK(apply(gray("tag_" + std::to_string(i), "x")).result.code == errc::ok);
