@@ -15,26 +15,21 @@ namespace muster::common {
 
 namespace asio = boost::asio;
 
-namespace {
-
-/// The worker whose thread this is, as its pool knows it.
-thread_local void* here = nullptr;
-
-} // namespace
+thread_local io_pool::worker* io_pool::here_ = nullptr;
 
 struct io_pool::worker {
   using guard = asio::executor_work_guard<asio::io_context::executor_type>;
 
-  worker(const settings& s, caf::actor_system& system, const clock& time,
-         loop* l)
-      : gate(io, system, time, s.gate, l), runner(l),
+  worker(io_pool& p, const settings& s, caf::actor_system& system,
+         const clock& time, loop* l)
+      : pool(p), gate(io, system, time, s.gate, l), runner(l),
         work(guard{io.get_executor()}) {
     // nop
   }
 
-  void run(std::atomic<std::uint64_t>& exceptions) {
+  void run() {
     gate.enter_thread();
-    here = this;
+    here_ = this;
     for (bool again = true; again;) {
       try {
         if (runner)
@@ -43,7 +38,7 @@ struct io_pool::worker {
           io.run();
         again = false;
       } catch (...) {
-        exceptions.fetch_add(1, std::memory_order_relaxed);
+        pool.exceptions_.fetch_add(1, std::memory_order_relaxed);
       }
     }
     gate.leave_thread();
@@ -57,6 +52,7 @@ struct io_pool::worker {
       runner->wake();
   }
 
+  io_pool& pool;
   /// One thread runs it: asio keeps to its cheaper paths.
   asio::io_context io{1};
   gateway gate; ///< destroyed before `io`, whose frames may wait in it
@@ -74,7 +70,7 @@ io_pool::io_pool(settings s, caf::actor_system& system, const clock& time) {
     s.loops.assign(threads, nullptr);
   }
   for (auto* each : s.loops)
-    workers_.push_back(std::make_unique<worker>(s, system, time, each));
+    workers_.push_back(std::make_unique<worker>(*this, s, system, time, each));
 }
 
 io_pool::~io_pool() {
@@ -84,7 +80,7 @@ io_pool::~io_pool() {
 void io_pool::start() {
   running_ = true;
   for (auto& w : workers_)
-    w->thread = std::thread([this, w = w.get()] { w->run(exceptions_); });
+    w->thread = std::thread([w = w.get()] { w->run(); });
 }
 
 void io_pool::stop(milliseconds grace) {
@@ -126,8 +122,8 @@ void io_pool::spawn(std::size_t index,
 }
 
 void io_pool::spawn_here(std::function<asio::awaitable<void>()> coroutine) {
-  MUSTER_INVARIANT(here != nullptr, "spawn_here() off the pool's threads");
-  spawn(*static_cast<worker*>(here), std::move(coroutine));
+  MUSTER_INVARIANT(here_ != nullptr, "spawn_here() on no pool's thread");
+  here_->pool.spawn(*here_, std::move(coroutine));
 }
 
 void io_pool::spawn(worker& on,

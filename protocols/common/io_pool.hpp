@@ -52,8 +52,8 @@ public:
   void spawn(std::function<boost::asio::awaitable<void>()> coroutine) {
     spawn(next(), std::move(coroutine));
   }
-  /// On the calling thread, which is one of the pool's.
-  void spawn_here(std::function<boost::asio::awaitable<void>()> coroutine);
+  /// On the calling thread, which is one of some pool's.
+  static void spawn_here(std::function<boost::asio::awaitable<void>()> coroutine);
   std::uint64_t exceptions() const noexcept;
 
 private:
@@ -61,6 +61,7 @@ private:
   void spawn(worker& on,
              std::function<boost::asio::awaitable<void>()> coroutine);
 
+  static thread_local worker* here_; ///< whose thread this is
   std::vector<std::unique_ptr<worker>> workers_;
   std::atomic<std::size_t> turn_{0};
   std::atomic<std::uint64_t> exceptions_{0};

@@ -32,7 +32,7 @@ public:
   /// Starts reading. To be called once, right after making it.
   void open(const stream_handler& make);
 
-  /// Begins to send the next message, if there is one; on the queue's thread.
+  /// Begins to send what `write` has queued; on the queue's thread.
   void send_next();
 
   std::string_view peer() const noexcept override { return peer_; }

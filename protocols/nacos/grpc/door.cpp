@@ -37,7 +37,7 @@ struct door::impl {
       metrics(std::make_shared<call_metrics>(
         [all = clients] { return all->size(); })),
       bytes(s.bytes_max),
-      unary{streams, nullptr, *metrics,          s.message_bytes_max,
+      unary{streams, *metrics, s.message_bytes_max,
             bytes,   s.request_timeout, s.auth} {
     // nop
   }
@@ -58,7 +58,7 @@ struct door::impl {
   const stream_parts streams;
   const std::shared_ptr<call_metrics> metrics;
   common::permits bytes;
-  unary_parts unary;
+  const unary_parts unary;
   std::unique_ptr<rpc::server> server; ///< stops before what is above goes
   std::optional<common::io_pool> pool; ///< on the server's loops
 };
@@ -72,7 +72,6 @@ door::open(api::node& node, caf::actor_system& system, door_settings settings) {
   state->server = std::move(*server);
   state->pool.emplace(common::io_pool::settings{.loops = state->server->loops()},
                       system, node.time());
-  state->unary.pool = &*state->pool;
   state->pool->start();
   return std::unique_ptr<door>(new door(std::move(state)));
 }

@@ -32,9 +32,9 @@ struct request {
   api::request_meta meta;
 };
 
-/// Answers at once, on gRPC's thread; nothing = ask the other handler.
+/// Answers at once; nothing = ask the other handler.
 using quick_handler = std::optional<reply> (*)(request&);
-/// Runs on an io_context thread and may ask actors.
+/// Runs on the thread the call came to and may ask actors.
 using handler = boost::asio::awaitable<reply> (*)(request&);
 
 /// Who may send a type: the port decides, not what the client says of itself.

@@ -6,6 +6,7 @@
 
 #include <boost/json/value.hpp>
 
+#include "protocols/common/io_pool.hpp"
 #include "protocols/common/json.hpp"
 #include "protocols/common/json_out.hpp"
 #include "protocols/common/trace.hpp"
@@ -222,7 +223,7 @@ void serve_unary(const unary_parts& parts, rpc::unary_call& call) {
       return;
     }
   }
-  parts.pool->spawn_here([work] { return run(work); });
+  common::io_pool::spawn_here([work] { return run(work); });
 }
 
 } // namespace muster::nacos::remote

@@ -3,7 +3,6 @@
 #include <cstddef>
 
 #include "protocols/common/auth_gate.hpp"
-#include "protocols/common/io_pool.hpp"
 #include "protocols/common/limits.hpp"
 #include "protocols/grpc/call.hpp"
 #include "protocols/nacos/grpc/bi_stream.hpp"
@@ -14,7 +13,6 @@ namespace muster::nacos::remote {
 /// What all unary calls of a door share; outlives them.
 struct unary_parts {
   const stream_parts& streams;
-  common::io_pool* pool; ///< its threads run the calls
   call_metrics& metrics;
   std::size_t message_bytes_max;
   /// Bytes of requests being worked on, all clients together.
