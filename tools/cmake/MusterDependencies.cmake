@@ -9,6 +9,7 @@ find_package(gRPC REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
+find_library(MUSTER_TCMALLOC tcmalloc_minimal REQUIRED)
 
 muster_add_pch(actors DEPS CAF::core protobuf::libprotobuf HEADERS
   <string> <vector> <memory> <functional> <unordered_map> <map> <variant>
