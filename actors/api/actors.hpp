@@ -46,6 +46,14 @@ struct publish_instances {
   caf::actor owner;
   std::vector<std::shared_ptr<const naming::instance>> instances;
 };
+/// To the owner: what it published was refused (the answer went to who asked).
+struct publish_refused {
+  service_key key;
+  /// As published.
+  std::vector<std::shared_ptr<const naming::instance>> refused;
+  /// What the service has of this client instead, as before.
+  std::vector<std::shared_ptr<const naming::instance>> held;
+};
 /// Retracts all that a client published to this service. -> done, also if there
 /// was nothing.
 struct retract_instances {
@@ -150,6 +158,7 @@ MUSTER_LOCAL(api::watch_names)
 MUSTER_LOCAL(api::unwatch_names)
 MUSTER_LOCAL(api::name_fired)
 MUSTER_LOCAL(api::publish_instances)
+MUSTER_LOCAL(api::publish_refused)
 MUSTER_LOCAL(api::retract_instances)
 MUSTER_LOCAL(api::beat_instance)
 MUSTER_LOCAL(api::beat_answer)

@@ -77,7 +77,8 @@ public:
 };
 
 /// Publishes ephemeral instances of this client to one service (empty list =
-/// none) and remembers them. -> done
+/// none) and remembers them. -> done, by the service's actor; if that dies before
+/// it answers, the requester is told so, and the successor gets what was sent.
 struct client_publish {
   request_meta meta;
   service_key key;

@@ -40,6 +40,11 @@ std::string kind_text(api::name_kind kind) {
   return kind == api::name_kind::config ? "config" : "service";
 }
 
+caf::error too_many_services() {
+  return api::to_caf(
+    {errc::resource_exhausted, "too many services used by one connection"});
+}
+
 config_key group_of(const config_key& key) { return {key.space, key.group, {}}; }
 
 watch::push_core::limits push_limits(const naming_settings& rules) {
@@ -99,21 +104,58 @@ void connection::ask_service(const service_key& key, owed_reply to, M message,
   service_links_.with(key, ask, failed);
 }
 
+template <class M, class F>
+void connection::leave_to_service(const service_key& key, M message, F sent) {
+  reply to{self_};
+  if (const auto* actor = service_links_.find(key)) {
+    sent(services_[key]);
+    to.pass_on(*actor, std::move(message));
+    tidy_service(key);
+    return;
+  }
+  ++services_[key].in_progress;
+  auto owed = share(std::move(to));
+  service_links_.with(
+    key,
+    [this, key, owed, message = std::move(message),
+     sent](const api::service_actor& actor) {
+      auto& use = services_[key];
+      --use.in_progress;
+      sent(use);
+      owed->pass_on(actor, message);
+      tidy_service(key);
+    },
+    [this, key, owed](const error& e) {
+      owed->fail(e);
+      --services_[key].in_progress;
+      tidy_service(key);
+    });
+}
+
+bool connection::has_room_for(const service_key& key) const {
+  return services_.size() < rules_.per_connection_max
+         || services_.contains(key);
+}
+
 caf::result<api::done> connection::publish(const api::client_publish& m) {
   alive();
-  if (services_.size() >= rules_.per_connection_max
-      && !services_.contains(m.key))
-    return api::to_caf(
-      {errc::resource_exhausted, "too many services used by one connection"});
-  auto to = share(reply{self_});
-  ask_service<api::done>(
-    m.key, to,
-    api::publish_instances{m.meta, id_, me().target, m.instances},
-    [to, instances = m.instances](service_use& use, const api::done& d) {
-      use.instances = instances;
-      to->deliver(d);
-    });
+  if (!has_room_for(m.key))
+    return too_many_services();
+  // Counts from when it is sent: if the service's actor dies before it answers,
+  // its successor is told.
+  leave_to_service(
+    m.key, api::publish_instances{m.meta, id_, me().target, m.instances},
+    [instances = m.instances](service_use& use) { use.instances = instances; });
   return caf::delegated<api::done>{};
+}
+
+/// A later publication may be on its way already, and counts instead.
+void connection::refused(const api::publish_refused& m) {
+  const auto found = services_.find(m.key);
+  if (found == services_.end() || found->second.instances != m.refused)
+    return;
+  found->second.instances = m.held;
+  tidy_service(m.key);
 }
 
 caf::result<api::done> connection::retract(const api::client_retract& m) {
@@ -121,22 +163,16 @@ caf::result<api::done> connection::retract(const api::client_retract& m) {
   // Without any use of this service there is nothing to retract.
   if (!services_.contains(m.key))
     return api::done{};
-  auto to = share(reply{self_});
-  ask_service<api::done>(m.key, to, api::retract_instances{m.meta, id_},
-                         [to](service_use& use, const api::done& d) {
-                           use.instances.clear();
-                           to->deliver(d);
-                         });
+  leave_to_service(m.key, api::retract_instances{m.meta, id_},
+                   [](service_use& use) { use.instances.clear(); });
   return caf::delegated<api::done>{};
 }
 
 caf::result<naming::service_view_ptr>
 connection::subscribe(const api::client_subscribe& m) {
   alive();
-  if (services_.size() >= rules_.per_connection_max
-      && !services_.contains(m.key))
-    return api::to_caf(
-      {errc::resource_exhausted, "too many services used by one connection"});
+  if (!has_room_for(m.key))
+    return too_many_services();
   auto to = share(reply{self_});
   ask_service<naming::service_view_ptr>(
     m.key, to, api::watch_service{me()},
@@ -577,6 +613,7 @@ run_connection(connection_impl::stateful_pointer<holder<connection>> self,
     [&c](api::client_active) { c.alive(); },
     [&c](api::stream_closed) { c.client_ended(); },
     [&c](const api::config_fired& m) { c.fired(m); },
+    [&c](const api::publish_refused& m) { c.refused(m); },
     [&c](const api::service_fired& m) { c.fired(m); },
     [&c](const api::name_fired& m) { c.fired(m); },
     [&c](const connection_tick& m) { c.tick(m); },

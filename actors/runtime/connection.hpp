@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -48,7 +47,8 @@ namespace muster::runtime {
 using connection_impl = api::connection_actor::extend<
   caf::reacts_to<api::config_fired>, caf::reacts_to<api::service_fired>,
   caf::reacts_to<api::name_fired>, caf::reacts_to<connection_tick>,
-  caf::reacts_to<push_later>, caf::reacts_to<retry_link>>;
+  caf::reacts_to<push_later>, caf::reacts_to<retry_link>,
+  caf::reacts_to<api::publish_refused>>;
 
 /// What one client published and watches, and what it is told. Everything runs
 /// on the actor's thread.
@@ -71,6 +71,7 @@ public:
   void sync_names(const api::client_sync_names& m);
   void reset(const api::client_reset& m);
 
+  void refused(const api::publish_refused& m);
   void fired(const api::config_fired& m);
   void fired(const api::service_fired& m);
   void fired(const api::name_fired& m);
@@ -90,7 +91,8 @@ public:
 private:
   /// What this client has to do with one service.
   struct service_use {
-    std::vector<naming::instance_ptr> instances; ///< empty = none published
+    /// What a successor of the service's actor is told; empty = none.
+    std::vector<naming::instance_ptr> instances;
     bool subscribed = false;
     bool pushed = false; ///< since it subscribed
     std::string clusters;
@@ -127,7 +129,7 @@ private:
   };
   using service_links = links<service_key, api::service_actor>;
   using group_links = links<config_key, api::config_group_actor>;
-  using space_links = links<std::string, caf::actor>;
+  using space_links = links<std::string, caf::actor, std::hash<std::string>>;
 
   service_links::hooks service_hooks();
   group_links::hooks group_hooks();
@@ -141,6 +143,11 @@ private:
   template <class M, class F>
   void ask_group(const config_key& group, std::shared_ptr<joint> job, M message,
                  F on_done);
+  /// Sends on what is being handled, once there is an actor; that answers whom
+  /// this one was asked by. `sent(use)` comes just before.
+  template <class M, class F>
+  void leave_to_service(const service_key& key, M message, F sent);
+  bool has_room_for(const service_key& key) const;
   void redo_service(const service_key& key, const api::service_actor& actor);
   void redo_group(const config_key& group,
                   const api::config_group_actor& actor);
@@ -180,8 +187,8 @@ private:
   const std::string id_;
   const std::shared_ptr<api::push_sink> sink_;
 
-  std::map<service_key, service_use> services_;
-  std::map<config_key, group_use> groups_;
+  std::unordered_map<service_key, service_use, key_hash> services_;
+  std::unordered_map<config_key, group_use, key_hash> groups_;
   std::vector<name_watch> name_watches_;
   /// When the client last listened.
   steady_time listened_at_{};

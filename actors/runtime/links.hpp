@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <map>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -11,6 +10,7 @@
 #include <caf/actor_addr.hpp>
 
 #include "actors/core/base/backoff.hpp"
+#include "actors/core/model/keys.hpp"
 #include "actors/runtime/accept.hpp"
 #include "actors/runtime/monitors.hpp"
 
@@ -20,8 +20,8 @@ namespace muster::runtime {
 /// handle is not known yet waits, in order, until it is opened; one that dies is
 /// opened anew as long as something is wanted of it, and told all of that first.
 ///
-/// Owned by one actor; `Key` is ordered by `<`.
-template <class Key, class Handle>
+/// Owned by one actor.
+template <class Key, class Handle, class Hash = key_hash>
 class links {
 public:
   /// What the owner does. All are called on the owner's thread.
@@ -40,6 +40,13 @@ public:
   using failure = std::function<void(const error&)>;
 
   links(caf::local_actor* self, hooks h) : hooks_(std::move(h)), seen_(self) {}
+
+  /// The actor of `key` if it is known now, else null.
+  const Handle* find(const Key& key) const {
+    const auto found = links_.find(key);
+    return found != links_.end() && found->second.actor ? &found->second.actor
+                                                        : nullptr;
+  }
 
   /// Runs `job` with the actor of `key`, or `fail` if that cannot be had.
   void with(const Key& key, work job, failure fail) {
@@ -163,7 +170,7 @@ private:
   }
 
   hooks hooks_;
-  std::map<Key, link> links_;
+  std::unordered_map<Key, link, Hash> links_;
   std::unordered_map<caf::actor_addr, Key> by_address_;
   monitors seen_;
 };

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <caf/abstract_actor.hpp>
+#include <caf/actor_cast.hpp>
 #include <caf/actor_control_block.hpp>
 #include <caf/error.hpp>
 #include <caf/local_actor.hpp>
@@ -46,6 +48,15 @@ public:
   template <class T>
   void deliver(T&& value) {
     send(caf::make_message(std::forward<T>(value)));
+  }
+
+  /// Leaves the answer, not given yet, to `target`: it takes `message` as if the
+  /// requester had sent it there. A target that is dead answers so.
+  template <class Handle, class Message>
+  void pass_on(const Handle& target, Message message) {
+    caf::actor_cast<caf::abstract_actor*>(target)->enqueue(
+      std::exchange(source_, nullptr), id_,
+      caf::make_message(std::move(message)), nullptr);
   }
 
   void fail(const error& e) { send(caf::make_message(api::to_caf(e))); }

@@ -212,6 +212,10 @@ void service::handle(const api::publish_instances& m, reply to) {
   const auto kind = m.owner ? naming::client_kind::stream
                             : naming::client_kind::heart_beat;
   if (auto ok = core_.publish(m.client_id, kind, m.instances, now()); !ok) {
+    if (m.owner)
+      caf::anon_send(m.owner,
+                     api::publish_refused{core_.key(), m.instances,
+                                          core_.published_by(m.client_id)});
     to.fail(ok.error());
     return;
   }

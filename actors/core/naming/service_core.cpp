@@ -189,6 +189,15 @@ bool service_core::retract(std::string_view client_id, steady_time now) {
   return true;
 }
 
+std::vector<instance_ptr>
+service_core::published_by(std::string_view client_id) const {
+  std::vector<instance_ptr> all;
+  if (const auto found = clients_.find(client_id); found != clients_.end())
+    for (const auto& h : found->second.hosts)
+      all.push_back(h->registered);
+  return all;
+}
+
 result<beat_result> service_core::beat(std::string_view client_id,
                                        const instance_ptr& full,
                                        steady_time now) {

@@ -98,6 +98,9 @@ public:
   /// Forgets a client's publication; false if there was none.
   bool retract(std::string_view client_id, steady_time now);
 
+  /// What a client has published here, as registered.
+  std::vector<instance_ptr> published_by(std::string_view client_id) const;
+
   /// Renews and heals; registers `full` if the client is unknown. A beat for a
   /// persistent instance is "known" and changes nothing. Errors as `publish`.
   result<beat_result> beat(std::string_view client_id,

@@ -98,6 +98,22 @@ TEST_CASE("connection: publishes, replaces, retracts, and takes all with it") {
   CHECK(!f.sink->closed);
 }
 
+TEST_CASE("connection: what the service refuses is not told its successor") {
+  fixture f;
+  REQUIRE(f.publish({at("1.1.1.1")}));
+  auto bad = std::make_shared<naming::instance>(*at("1.1.1.2"));
+  bad->metadata = {{"preserved.heart.beat.interval", "9000"},
+                   {"preserved.heart.beat.timeout", "1000"}};
+  const auto refused = f.publish({bad});
+  REQUIRE(!refused);
+  CHECK(refused.error().code == errc::invalid_argument);
+  CHECK(f.shown() == texts{"1.1.1.1"});
+  f.kill(f.services.find(key.view())->actor());
+  f.run();
+  f.pass(16s); // orphans that nobody claims are gone by then
+  CHECK(f.shown() == texts{"1.1.1.1"});
+}
+
 TEST_CASE("connection: requests sent together keep their order") {
   fixture f;
   // The service does not exist yet: the first has to wait for it.
@@ -251,10 +267,11 @@ TEST_CASE("connection: the whole registry dies and comes back") {
   f.namespaces = runtime::spawn_namespaces(f.system, f.context);
   f.run();
   f.pass(6s);
-  CHECK(f.shown() == texts{"1.1.1.1"});
-  CHECK(f.publish({at("1.1.1.2")}));
-  f.pass(16s);
+  // Sent to an actor that had died: its successor is told.
   CHECK(f.shown() == texts{"1.1.1.2"});
+  CHECK(f.publish({at("1.1.1.3")}));
+  f.pass(16s);
+  CHECK(f.shown() == texts{"1.1.1.3"});
   // Whatever changed meanwhile: told once, then as before.
   REQUIRE(!f.sink->pushes.empty());
   const auto before = f.sink->pushes.size();
