@@ -59,16 +59,18 @@ void queue_loop::open() {
 
 void queue_loop::run(boost::asio::io_context& io) {
   running = this;
-  using event = ::grpc::CompletionQueue::NextStatus;
-  void* over = nullptr;
-  auto ok = false;
-  auto got = event::TIMEOUT;
-  while (got != event::SHUTDOWN) {
-    got = queue_->AsyncNext(&over, &ok,
-                            std::chrono::system_clock::now() + timer_slack);
-    if (got == event::GOT_EVENT)
-      static_cast<step*>(over)->done(ok);
-    if (std::exchange(due_, false) || got == event::TIMEOUT) {
+  auto got = arrived::TIMEOUT;
+  while (got != arrived::SHUTDOWN) {
+    // Without sleeping at first: whoever posts meanwhile need not wake anybody.
+    got = take(gpr_inf_past(GPR_CLOCK_REALTIME));
+    if (got == arrived::TIMEOUT && !due_) {
+      asleep_ = true;
+      if (!due_)
+        got = take(std::chrono::system_clock::now() + timer_slack);
+      asleep_ = false;
+      due_ = due_ || got == arrived::TIMEOUT;
+    }
+    if (due_.exchange(false)) {
       send_all();
       io.poll();
     }
@@ -77,12 +79,20 @@ void queue_loop::run(boost::asio::io_context& io) {
   io.run();
 }
 
+template <class Time>
+queue_loop::arrived queue_loop::take(const Time& until) {
+  void* over = nullptr;
+  auto ok = false;
+  const auto got = queue_->AsyncNext(&over, &ok, until);
+  if (got == arrived::GOT_EVENT)
+    static_cast<step*>(over)->done(ok);
+  return got;
+}
+
 void queue_loop::wake() {
-  if (running == this) {
-    due_ = true;
-    return;
-  }
-  if (woken_.exchange(true, std::memory_order_acq_rel))
+  // In this order, and looked at by run() in the other: one of both sees it.
+  if (due_.exchange(true) || running == this || !asleep_
+      || woken_.exchange(true))
     return;
   const std::lock_guard lock(mutex_);
   if (!closed_)
@@ -108,8 +118,7 @@ void queue_loop::send_all() {
 }
 
 void queue_loop::done(bool) {
-  woken_.exchange(false, std::memory_order_acq_rel);
-  due_ = true;
+  woken_ = false;
 }
 
 void queue_loop::close() {
