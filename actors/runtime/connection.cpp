@@ -84,6 +84,7 @@ template <class Answer, class M, class F>
 void connection::ask_service(const service_key& key, owed_reply to, M message,
                              F on_answer) {
   ++services_[key].in_progress;
+  schedule();
   const auto failed = [this, key, to](const error& e) {
     to->fail(e);
     --services_[key].in_progress;
@@ -111,9 +112,11 @@ void connection::leave_to_service(const service_key& key, M message, F sent) {
     sent(services_[key]);
     to.pass_on(*actor, std::move(message));
     tidy_service(key);
+    schedule();
     return;
   }
   ++services_[key].in_progress;
+  schedule();
   auto owed = share(std::move(to));
   service_links_.with(
     key,
@@ -242,6 +245,7 @@ void connection::ask_group(const config_key& group, std::shared_ptr<joint> job,
                            M message, F on_done) {
   ++job->left;
   ++groups_[group].in_progress;
+  schedule();
   const auto failed = [this, group, job](const error& e) {
     job->failure = e;
     job->settle();
@@ -367,6 +371,7 @@ caf::result<api::done> connection::watch_names(const api::client_watch_names& m)
       known->what = m;
     else
       name_watches_.push_back({m, {}, {}});
+    schedule();
     to->deliver(d);
   };
   space_links_.with(
@@ -572,6 +577,8 @@ void connection::tick(const connection_tick& m) {
 }
 
 void connection::schedule() {
+  liveness_.bear(is_unused() ? rules_.unused_before_probe
+                             : rules_.idle_before_probe);
   // In whole seconds: silent clients are probed many at a time, and a burst
   // costs a fraction of as many single wake-ups of clock, worker and socket.
   steady_time due =

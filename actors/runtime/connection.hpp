@@ -175,6 +175,10 @@ private:
   bool send(const std::string& key, std::uint64_t request_id);
   void carry_out(watch::push_core::output out);
   void close(std::string reason);
+  /// Nothing of this client or for it is kept here.
+  bool is_unused() const {
+    return services_.empty() && groups_.empty() && name_watches_.empty();
+  }
   void schedule();
 
   /// Tokens are not needed: what fired says what it is.

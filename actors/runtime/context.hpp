@@ -51,6 +51,9 @@ struct naming_settings {
   /// A stream that was silent this long is probed; without an answer in
   /// `probe_timeout` it is closed (nacos-grpc 3.6).
   milliseconds idle_before_probe{20'000};
+  /// The same for a client that has published, watches and listens to nothing:
+  /// all that is lost by finding it dead later is some memory.
+  milliseconds unused_before_probe{60'000};
   milliseconds probe_timeout{5'000};
 };
 

@@ -23,6 +23,9 @@ public:
 
   liveness(limits bounds, steady_time now) : limits_(bounds), last_(now) {}
 
+  /// The silence that is borne from now on; not while it is probed.
+  void bear(milliseconds idle) { limits_.idle = idle; }
+
   /// A request or any answer on the stream came.
   void active(steady_time now) { last_ = now; }
 

@@ -148,6 +148,14 @@ TEST_CASE("liveness: idle 20 s is probed, 5 s without a good answer is dead") {
   CHECK(client.next_due() == at(30'000));
   CHECK(client.tick(at(30'000)) == verdict::probe);
   CHECK(client.tick(at(30'001)) == verdict::alive);
+  SUBCASE("more is borne") {
+    client.probe_answered(true, at(31'000));
+    client.bear(milliseconds{60'000});
+    CHECK(client.next_due() == at(91'000));
+    CHECK(client.tick(at(51'000)) == verdict::alive);
+    client.bear(milliseconds{20'000});
+    CHECK(client.tick(at(51'000)) == verdict::probe);
+  }
   SUBCASE("no answer") {
     CHECK(client.tick(at(34'999)) == verdict::alive);
     CHECK(client.tick(at(35'000)) == verdict::dead);
