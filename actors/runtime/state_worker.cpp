@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -22,6 +23,21 @@ namespace muster::runtime {
 
 namespace {
 
+/// Message to oneself: apply what was queued meanwhile.
+struct apply_queued {};
+
+} // namespace
+
+} // namespace muster::runtime
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::apply_queued)
+
+namespace muster::runtime {
+
+namespace {
+
+using actor_type = state_worker_actor::extend<caf::reacts_to<apply_queued>>;
+
 /// Bytes read from the log at once while catching up.
 constexpr std::size_t catch_up_bytes = 4U << 20;
 
@@ -29,7 +45,7 @@ class state_worker_state {
 public:
   static inline const char* name = "state_worker";
 
-  explicit state_worker_state(state_worker_actor::pointer self)
+  explicit state_worker_state(actor_type::pointer self)
     : self_(self) {}
 
   void start(state_worker_parts parts) {
@@ -38,7 +54,8 @@ public:
     parts_->index.clear();
   }
 
-  void apply(const apply_committed& m);
+  void enqueue(const apply_committed& m);
+  void apply_all();
   result<raft::log_position> applied(partition_id group);
 
   /// Runs a read; a store that fails ends the worker, not the process.
@@ -58,15 +75,33 @@ public:
                                        partition_id group);
 
 private:
-  result<void> catch_up(partition_id group, log_index upto);
-  result<void> apply_entries(partition_id group,
+  struct queued_work {
+    apply_work_ptr work;
+    caf::actor replica;
+  };
+  struct owed_outcome {
+    reply to;
+    model::outcome outcome;
+  };
+  /// Applied, but not committed yet: nobody may know.
+  struct pending {
+    std::unique_ptr<raft::state_store::batch> batch;
+    std::vector<model::event> events;
+    std::vector<owed_outcome> answers;
+  };
+
+  result<void> apply(pending& to, apply_work& work);
+  result<void> catch_up(pending& to, partition_id group, log_index upto);
+  result<void> apply_entries(pending& to, partition_id group,
                              const std::vector<raft::entry>& entries,
                              std::vector<waiting_proposal>& waiting);
+  result<void> finish(pending& all);
   void publish(const model::event& e);
   void stop(const error& reason);
 
-  state_worker_actor::pointer self_;
+  actor_type::pointer self_;
   std::optional<state_worker_parts> parts_;
+  std::vector<queued_work> queued_;
   std::unordered_map<partition_id, raft::log_position> applied_;
 };
 
@@ -85,20 +120,23 @@ result<raft::log_position> state_worker_state::applied(partition_id group) {
   return found;
 }
 
-void state_worker_state::apply(const apply_committed& m) {
-  auto& work = *m.work;
-  const auto replica = self_->current_sender();
+void state_worker_state::enqueue(const apply_committed& m) {
+  if (queued_.empty())
+    self_->send(self_, apply_queued{});
+  queued_.push_back(
+    {m.work, caf::actor_cast<caf::actor>(self_->current_sender())});
+}
+
+/// Works of many groups have come together by now: one commit for all.
+void state_worker_state::apply_all() {
+  const auto works = std::exchange(queued_, {});
   const auto run = [&]() -> result<void> {
-    const auto from = applied(work.group);
-    if (!from)
-      return std::unexpected(from.error());
-    const auto first = work.entries.empty() ? work.upto.next()
-                                            : work.entries.front().index;
-    // What the replica no longer had in memory stands in the log.
-    if (first > from->index.next())
-      if (auto done = catch_up(work.group, log_index{first.value - 1}); !done)
+    pending all;
+    all.batch = parts_->tables.begin();
+    for (const auto& w : works)
+      if (auto done = apply(all, *w.work); !done)
         return done;
-    return apply_entries(work.group, work.entries, work.waiting);
+    return finish(all);
   };
   try {
     if (const auto done = run(); !done)
@@ -106,34 +144,48 @@ void state_worker_state::apply(const apply_committed& m) {
   } catch (const state_error& e) {
     return stop(e.reason);
   }
-  if (replica)
-    caf::anon_send(caf::actor_cast<caf::actor>(replica),
-                   applied_upto{applied_[work.group]});
+  for (const auto& w : works)
+    if (w.replica)
+      caf::anon_send(w.replica, applied_upto{applied_[w.work->group]});
 }
 
-result<void> state_worker_state::catch_up(partition_id group, log_index upto) {
+result<void> state_worker_state::apply(pending& to, apply_work& work) {
+  const auto from = applied(work.group);
+  if (!from)
+    return std::unexpected(from.error());
+  const auto first = work.entries.empty() ? work.upto.next()
+                                          : work.entries.front().index;
+  // What the replica no longer had in memory stands in the log.
+  if (first > from->index.next())
+    if (auto done = catch_up(to, work.group, log_index{first.value - 1}); !done)
+      return done;
+  return apply_entries(to, work.group, work.entries, work.waiting);
+}
+
+result<void> state_worker_state::catch_up(pending& to, partition_id group,
+                                          log_index upto) {
   std::vector<waiting_proposal> nobody;
   while (applied_[group].index < upto) {
     auto entries = parts_->logs.read(group, applied_[group].index.next(),
                                      upto.next(), catch_up_bytes);
     if (!entries)
       return std::unexpected(entries.error());
-    if (auto done = apply_entries(group, *entries, nobody); !done)
+    if (auto done = apply_entries(to, group, *entries, nobody); !done)
+      return done;
+    // A long log is not held in memory as a whole.
+    if (auto done = finish(to); !done)
       return done;
   }
   return {};
 }
 
 result<void>
-state_worker_state::apply_entries(partition_id group,
+state_worker_state::apply_entries(pending& to, partition_id group,
                                   const std::vector<raft::entry>& entries,
                                   std::vector<waiting_proposal>& waiting) {
   if (entries.empty())
     return {};
-  const auto batch = parts_->tables.begin(group);
-  std::vector<model::event> events;
-  std::vector<model::outcome> outcomes;
-  outcomes.reserve(waiting.size());
+  auto& rows = to.batch->of(group);
   auto next = waiting.begin();
   for (const auto& e : entries) {
     if (e.kind != raft::entry_kind::command)
@@ -143,22 +195,27 @@ state_worker_state::apply_entries(partition_id group,
     if (!awaited && !parsed.ParseFromString(*e.payload))
       return fail(errc::data_loss, "a committed command does not parse");
     auto done = model::apply(awaited ? *next->command : parsed, group, e.index,
-                             *batch);
-    std::ranges::move(done.events, std::back_inserter(events));
+                             rows);
+    std::ranges::move(done.events, std::back_inserter(to.events));
     if (awaited) {
-      outcomes.push_back(std::move(done.result));
+      to.answers.push_back({std::move(next->to), std::move(done.result)});
       ++next;
     }
   }
   const raft::log_position last{entries.back().term, entries.back().index};
-  if (auto done = batch->commit(last); !done)
-    return done;
+  to.batch->set_applied(group, last);
   applied_[group] = last;
-  for (const auto& e : events)
+  return {};
+}
+
+result<void> state_worker_state::finish(pending& all) {
+  if (auto done = all.batch->commit(); !done)
+    return done;
+  for (const auto& e : std::exchange(all.events, {}))
     publish(e);
   const api::burst together;
-  for (std::size_t i = 0; i < outcomes.size(); ++i)
-    waiting[i].to.deliver(std::move(outcomes[i]));
+  for (auto& a : std::exchange(all.answers, {}))
+    a.to.deliver(std::move(a.outcome));
   return {};
 }
 
@@ -191,10 +248,10 @@ api::service_state service_of(const state_reader& state,
   return found;
 }
 
-using pointer = state_worker_actor::stateful_pointer<state_worker_state>;
+using pointer = actor_type::stateful_pointer<state_worker_state>;
 
-state_worker_actor::behavior_type state_worker(pointer self,
-                                               const state_worker_parts& p) {
+actor_type::behavior_type state_worker(pointer self,
+                                       const state_worker_parts& p) {
   auto& s = self->state;
   s.start(p);
   const auto holder = [count = p.partitions](const config_key& k) {
@@ -239,7 +296,8 @@ state_worker_actor::behavior_type state_worker(pointer self,
           model::history(state, m.key, m.before, m.limit)};
       });
     },
-    [&s](const apply_committed& m) { s.apply(m); },
+    [&s](const apply_committed& m) { s.enqueue(m); },
+    [&s](apply_queued) { s.apply_all(); },
     [&s](const get_applied& m) -> caf::result<raft::log_position> {
       auto at = s.applied(m.group);
       if (!at)

@@ -4,27 +4,12 @@
 #include <utility>
 
 #include "storage/memory/memory_store.hpp"
+#include "storage/overlay.hpp"
 
 namespace muster::storage {
 namespace {
 
-using row_key = std::pair<table_id, std::string>;
-using row_view = std::pair<table_id, std::string_view>;
-
-/// By table, then by the key's unsigned bytes; looks up views without a copy.
-struct row_less {
-  using is_transparent = void;
-  template <class A, class B>
-  bool operator()(const A& a, const B& b) const {
-    if (a.first != b.first)
-      return a.first < b.first;
-    return std::string_view{a.second} < std::string_view{b.second};
-  }
-};
-
 using rows = std::map<row_key, std::string, row_less>;
-/// Changes on top of `rows`; nullopt = erased.
-using changes = std::map<row_key, std::optional<std::string>, row_less>;
 
 /// One group's tables at one moment. Changed in place only while nobody else
 /// holds them.
@@ -49,18 +34,20 @@ struct memory_state_store::shared {
     groups[group] = std::move(by);
   }
 
-  void change(partition_id group, changes& by, raft::log_position applied) {
+  void change(partition_id group, const changed_rows& by,
+              std::optional<raft::log_position> applied) {
     const std::lock_guard lock{mutex};
     auto& now = groups[group];
     if (now.tables.use_count() > 1)
       now.tables = std::make_shared<rows>(*now.tables);
-    for (auto& [key, value] : by) {
+    for (const auto& [key, value] : by) {
       if (value)
-        now.tables->insert_or_assign(key, std::move(*value));
+        now.tables->insert_or_assign(key, *value);
       else
         now.tables->erase(key);
     }
-    now.applied = applied;
+    if (applied)
+      now.applied = *applied;
   }
 };
 
@@ -90,65 +77,66 @@ private:
   version at_;
 };
 
+/// Always the last committed version.
 template <class Store>
-class memory_batch : public raft::state_store::batch {
+class committed_reader : public state_reader {
 public:
-  memory_batch(std::shared_ptr<Store> store, partition_id group)
+  committed_reader(std::shared_ptr<Store> store, partition_id group)
     : store_(std::move(store)), group_(group) {}
 
   std::optional<std::string> get(table_id table,
                                  std::string_view key) const override {
-    const auto at = changes_.find(row_view{table, key});
-    if (at != changes_.end())
-      return at->second;
     return memory_reader{store_->at(group_)}.get(table, key);
   }
-
   void scan(table_id table, std::string_view from,
             const visitor& visit) const override {
-    // The changed rows of the table laid over the committed ones.
-    const auto base = store_->at(group_);
-    auto b = base.tables->lower_bound(row_view{table, from});
-    auto c = changes_.lower_bound(row_view{table, from});
-    const row_less less;
-    for (;;) {
-      const bool b_left = b != base.tables->end() && b->first.first == table;
-      const bool c_left = c != changes_.end() && c->first.first == table;
-      if (!b_left && !c_left)
-        return;
-      if (!c_left || (b_left && less(b->first, c->first))) {
-        if (!visit(b->first.second, b->second))
-          return;
-        ++b;
-        continue;
-      }
-      if (b_left && !less(c->first, b->first))
-        ++b;
-      if (c->second && !visit(c->first.second, *c->second))
-        return;
-      ++c;
-    }
-  }
-
-  void put(table_id table, std::string_view key,
-           std::string_view value) override {
-    changes_.insert_or_assign(row_key{table, key}, std::string(value));
-  }
-
-  void erase(table_id table, std::string_view key) override {
-    changes_.insert_or_assign(row_key{table, key}, std::nullopt);
-  }
-
-  result<void> commit(raft::log_position applied) override {
-    store_->change(group_, changes_, applied);
-    changes_.clear();
-    return {};
+    memory_reader{store_->at(group_)}.scan(table, from, visit);
   }
 
 private:
   std::shared_ptr<Store> store_;
   partition_id group_;
-  changes changes_;
+};
+
+template <class Store>
+class memory_batch : public raft::state_store::batch {
+public:
+  explicit memory_batch(std::shared_ptr<Store> store)
+    : store_(std::move(store)) {}
+
+  state_writer& of(partition_id group) override { return at(group).rows; }
+
+  void set_applied(partition_id group, raft::log_position position) override {
+    at(group).applied = position;
+  }
+
+  result<void> commit() override {
+    for (auto& [group, changed] : parts_) {
+      store_->change(group, changed.rows.rows(), changed.applied);
+      changed.rows.clear();
+      changed.applied.reset();
+    }
+    return {};
+  }
+
+private:
+  struct part {
+    overlay rows;
+    std::optional<raft::log_position> applied;
+  };
+
+  part& at(partition_id group) {
+    const auto found = parts_.find(group);
+    if (found != parts_.end())
+      return found->second;
+    auto committed
+      = std::make_unique<committed_reader<Store>>(store_, group);
+    return parts_.emplace(group, part{overlay{std::move(committed)}, {}})
+      .first->second;
+  }
+
+  std::shared_ptr<Store> store_;
+  std::map<partition_id, part> parts_;
 };
 
 template <class Store>
@@ -195,8 +183,8 @@ std::unique_ptr<state_reader> memory_state_store::reader(partition_id group) {
 }
 
 std::unique_ptr<raft::state_store::batch>
-memory_state_store::begin(partition_id group) {
-  return std::make_unique<memory_batch<shared>>(shared_, group);
+memory_state_store::begin() {
+  return std::make_unique<memory_batch<shared>>(shared_);
 }
 
 result<void> memory_state_store::flush() { return {}; }

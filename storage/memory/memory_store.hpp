@@ -57,7 +57,7 @@ public:
 
   result<raft::log_position> applied(partition_id group) override;
   std::unique_ptr<state_reader> reader(partition_id group) override;
-  std::unique_ptr<batch> begin(partition_id group) override;
+  std::unique_ptr<batch> begin() override;
   result<void> flush() override;
   result<void> export_group(partition_id group,
                             const chunk_visitor& visit) override;

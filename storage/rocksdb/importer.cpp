@@ -2,7 +2,9 @@
 #include <rocksdb/sst_file_writer.h>
 
 #include <atomic>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "storage/rocksdb/codec.hpp"
 #include "storage/rocksdb/state_store.hpp"
@@ -14,8 +16,9 @@ constexpr std::string_view what = "import tables";
 
 class file_importer : public raft::state_store::importer {
 public:
-  file_importer(const database& db, partition_id group)
-    : db_(db), group_(group),
+  file_importer(const database& db, partition_id group,
+                std::function<void()> taken_in)
+    : db_(db), group_(group), taken_in_(std::move(taken_in)),
       writer_(rocksdb::EnvOptions{}, db.db().GetOptions(db.state()),
               db.state()) {
     static std::atomic<std::uint64_t> number{0};
@@ -54,8 +57,11 @@ public:
     options.move_files = true;
     options.failed_move_fall_back_to_copy = true;
     options.write_global_seqno = false;
-    return checked(
+    auto done = checked(
       db_.db().IngestExternalFile(db_.state(), {path_}, options));
+    if (done)
+      taken_in_();
+    return done;
   }
 
 private:
@@ -80,6 +86,7 @@ private:
 
   const database& db_;
   partition_id group_;
+  std::function<void()> taken_in_;
   rocksdb::SstFileWriter writer_;
   std::string path_;
   bool opened_ = false;
@@ -89,9 +96,10 @@ private:
 
 } // namespace
 
-std::unique_ptr<raft::state_store::importer> make_importer(const database& db,
-                                                           partition_id group) {
-  return std::make_unique<file_importer>(db, group);
+std::unique_ptr<raft::state_store::importer>
+make_importer(const database& db, partition_id group,
+              std::function<void()> taken_in) {
+  return std::make_unique<file_importer>(db, group, std::move(taken_in));
 }
 
 } // namespace muster::storage

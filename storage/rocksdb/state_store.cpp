@@ -1,10 +1,14 @@
 #include "storage/rocksdb/state_store.hpp"
 
 #include <rocksdb/snapshot.h>
-#include <rocksdb/utilities/write_batch_with_index.h>
+#include <rocksdb/write_batch.h>
 
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 
+#include "storage/overlay.hpp"
 #include "storage/rocksdb/codec.hpp"
 
 namespace muster::storage {
@@ -72,85 +76,129 @@ private:
   mutable std::string key_;
 };
 
-/// An indexed write batch over the current tables. No snapshot: the group has
-/// one thread, nobody else changes its rows meanwhile.
-class indexed_batch : public raft::state_store::batch {
+/// Whether changing a row of this table begins with reading it.
+bool is_read_before_write(table_id table) {
+  return table == table_id::config;
+}
+
+/// The committed rows of one group, by the thread that changes them. No
+/// snapshot: nobody else changes them meanwhile.
+class committed_reader : public state_reader {
 public:
-  indexed_batch(const database& db, partition_id group)
-    : db_(db), group_(group),
-      writes_(rocksdb::BytewiseComparator(), 0, true) {}
+  committed_reader(const database& db, row_cache& last, partition_id group)
+    : db_(db), last_(last), group_(group) {}
 
   std::optional<std::string> get(table_id table,
                                  std::string_view key) const override {
     codec::state_key(key_, group_, table, key);
+    const bool cached = is_read_before_write(table);
+    if (cached)
+      if (auto row = last_.find(key_))
+        return row;
     std::string value;
-    const auto status
-      = writes_.GetFromBatchAndDB(&db_.db(), {}, db_.state(), key_, &value);
+    const auto status = db_.db().Get({}, db_.state(), key_, &value);
     if (status.IsNotFound())
       return std::nullopt;
     if (!status.ok())
       raise(status, "read the tables");
+    if (cached)
+      last_.put(key_, value);
     return value;
   }
 
   void scan(table_id table, std::string_view from,
             const visitor& visit) const override {
-    const auto end_key = first_of_table(group_, next_table(table));
-    const rocksdb::Slice end = end_key;
-    rocksdb::ReadOptions options;
-    options.iterate_upper_bound = &end;
-    const std::unique_ptr<rocksdb::Iterator> at{writes_.NewIteratorWithBase(
-      db_.state(), db_.db().NewIterator(options, db_.state()), &options)};
-    codec::state_key(key_, group_, table, from);
-    // Copies, because `visit` may write to this batch and so move its memory.
-    std::string key;
-    std::string value;
-    for (at->Seek(key_); at->Valid() && at->key().compare(end) < 0;
-         at->Next()) {
-      key = view(at->key()).substr(codec::state_key_head);
-      value = view(at->value());
-      if (!visit(key, value))
-        return;
-    }
-    if (!at->status().ok())
-      raise(at->status(), "scan the tables");
+    snapshot_reader{db_, group_}.scan(table, from, visit);
   }
 
-  void put(table_id table, std::string_view key,
-           std::string_view value) override {
-    codec::state_key(key_, group_, table, key);
-    check(writes_.Put(db_.state(), key_, slice(value)));
+private:
+  const database& db_;
+  row_cache& last_;
+  const partition_id group_;
+  /// Kept for its memory.
+  mutable std::string key_;
+};
+
+class grouped_batch : public raft::state_store::batch {
+public:
+  grouped_batch(const database& db, row_cache& last) : db_(db), last_(last) {}
+
+  state_writer& of(partition_id group) override { return at(group).rows; }
+
+  void set_applied(partition_id group, raft::log_position position) override {
+    at(group).applied = position;
   }
 
-  void erase(table_id table, std::string_view key) override {
-    codec::state_key(key_, group_, table, key);
-    check(writes_.Delete(db_.state(), key_));
-  }
-
-  result<void> commit(raft::log_position applied) override {
-    codec::state_key(key_, group_, codec::applied_table, {});
-    auto status = writes_.Put(db_.state(), key_, codec::encode(applied));
+  /// In the order of keys, which the memory table likes.
+  result<void> commit() override {
+    rocksdb::WriteBatch writes;
+    auto status = rocksdb::Status::OK();
+    for (const auto& [group, changed] : parts_)
+      if (status.ok())
+        status = add(writes, group, changed);
     rocksdb::WriteOptions options;
     options.disableWAL = true;
     if (status.ok())
-      status = db_.db().Write(options, writes_.GetWriteBatch());
+      status = db_.db().Write(options, &writes);
     if (!status.ok())
       return failed(status, "commit to the tables");
-    writes_.Clear();
+    for (auto& [group, changed] : parts_) {
+      remember(group, changed);
+      changed.rows.clear();
+      changed.applied.reset();
+    }
     return {};
   }
 
 private:
-  static void check(const rocksdb::Status& status) {
-    if (!status.ok())
-      raise(status, "change the tables");
+  struct part {
+    overlay rows;
+    std::optional<raft::log_position> applied;
+  };
+
+  part& at(partition_id group) {
+    const auto found = parts_.find(group);
+    if (found != parts_.end())
+      return found->second;
+    auto committed = std::make_unique<committed_reader>(db_, last_, group);
+    return parts_.emplace(group, part{overlay{std::move(committed)}, {}})
+      .first->second;
+  }
+
+  rocksdb::Status add(rocksdb::WriteBatch& writes, partition_id group,
+                      const part& from) {
+    auto status = rocksdb::Status::OK();
+    for (const auto& [row, value] : from.rows.rows()) {
+      codec::state_key(key_, group, row.first, row.second);
+      status = value ? writes.Put(db_.state(), key_, *value)
+                     : writes.Delete(db_.state(), key_);
+      if (!status.ok())
+        return status;
+    }
+    if (from.applied) {
+      codec::state_key(key_, group, codec::applied_table, {});
+      status = writes.Put(db_.state(), key_, codec::encode(*from.applied));
+    }
+    return status;
+  }
+
+  void remember(partition_id group, const part& from) {
+    for (const auto& [row, value] : from.rows.rows()) {
+      if (!is_read_before_write(row.first))
+        continue;
+      codec::state_key(key_, group, row.first, row.second);
+      if (value)
+        last_.put(key_, *value);
+      else
+        last_.erase(key_);
+    }
   }
 
   const database& db_;
-  partition_id group_;
-  /// `Get…` and iterators of the index are not const, but change nothing.
-  mutable rocksdb::WriteBatchWithIndex writes_;
-  mutable std::string key_;
+  row_cache& last_;
+  std::map<partition_id, part> parts_;
+  /// Kept for its memory.
+  std::string key_;
 };
 
 } // namespace
@@ -172,8 +220,8 @@ std::unique_ptr<state_reader> state_store::reader(partition_id group) {
 }
 
 std::unique_ptr<raft::state_store::batch>
-state_store::begin(partition_id group) {
-  return std::make_unique<indexed_batch>(db_, group);
+state_store::begin() {
+  return std::make_unique<grouped_batch>(db_, last_);
 }
 
 result<void> state_store::flush() {
@@ -207,7 +255,7 @@ result<void> state_store::export_group(partition_id group,
 
 std::unique_ptr<raft::state_store::importer>
 state_store::import_group(partition_id group) {
-  return make_importer(db_, group);
+  return make_importer(db_, group, [this, group] { last_.clear(group); });
 }
 
 } // namespace muster::storage

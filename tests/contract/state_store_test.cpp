@@ -1,6 +1,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/group_batch.hpp"
 #include "tests/contract/backends.hpp"
 
 /// Every sentence of `raft::state_store` and state_view.hpp.
@@ -41,7 +42,7 @@ std::string dump(raft::state_store& tables, partition_id of = group) {
 void put(raft::state_store& tables, std::uint64_t index,
          const std::vector<std::pair<std::string, std::string>>& rows,
          partition_id to = group) {
-  const auto batch = tables.begin(to);
+  const auto batch = test::begin(tables, to);
   for (const auto& [key, value] : rows)
     batch->put(config, key, value);
   REQUIRE(batch->commit(at(index)).has_value());
@@ -61,7 +62,7 @@ TEST_CASE_TEMPLATE("state: a group never written is empty", B,
 TEST_CASE_TEMPLATE("state: a commit shows all changes and the position", B,
                    FOR_ALL_BACKENDS) {
   B b;
-  const auto batch = b.tables().begin(group);
+  const auto batch = test::begin(b.tables(), group);
   batch->put(config, "a", "1");
   batch->put(gray, "a", "2");
   batch->put(config, std::string("\0\xff", 2), "");
@@ -89,7 +90,7 @@ TEST_CASE_TEMPLATE("state: a batch sees its own writes over the tables", B,
                    FOR_ALL_BACKENDS) {
   B b;
   put(b.tables(), 1, {{"a", "1"}, {"c", "3"}, {"e", "5"}});
-  const auto batch = b.tables().begin(group);
+  const auto batch = test::begin(b.tables(), group);
   batch->put(config, "b", "2");
   batch->put(config, "c", "30");
   batch->put(config, "c", "33");
@@ -119,7 +120,7 @@ TEST_CASE_TEMPLATE("state: a batch dropped leaves no trace", B,
                    FOR_ALL_BACKENDS) {
   B b;
   put(b.tables(), 1, {{"a", "1"}});
-  b.tables().begin(group)->put(config, "a", "2");
+  test::begin(b.tables(), group)->put(config, "a", "2");
   CHECK(b.tables().reader(group)->get(config, "a") == "1");
   CHECK(b.tables().applied(group).value() == at(1));
 }
@@ -128,7 +129,7 @@ TEST_CASE_TEMPLATE("state: a scan may write to the batch it walks", B,
                    FOR_ALL_BACKENDS) {
   B b;
   put(b.tables(), 1, {{"a", "1"}, {"b", "2"}, {"c", "3"}});
-  const auto batch = b.tables().begin(group);
+  const auto batch = test::begin(b.tables(), group);
   batch->put(config, "d", "4");
   std::string seen;
   batch->scan(config, "", [&](std::string_view key, std::string_view) {
@@ -139,6 +140,36 @@ TEST_CASE_TEMPLATE("state: a scan may write to the batch it walks", B,
   });
   CHECK(seen == "abcd");
   CHECK(dump(*batch, config) == "");
+}
+
+TEST_CASE_TEMPLATE("state: a batch takes several groups along", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  const partition_id other{4};
+  put(b.tables(), 1, {{"a", "1"}, {"c", "3"}});
+  put(b.tables(), 1, {{"a", "other"}}, other);
+  for (int round = 0; round < 2; ++round) {
+    const auto value = std::to_string(round);
+    auto batch = b.tables().begin();
+    batch->of(group).put(config, "a", value);
+    batch->of(other).erase(config, "a");
+    batch->of(other).put(config, "b", value);
+    CHECK(batch->of(group).get(config, "a") == value);
+    CHECK(!batch->of(group).get(config, "b"));
+    CHECK(!batch->of(other).get(config, "a"));
+    batch->set_applied(group, at(7));
+    REQUIRE(batch->commit().has_value());
+    CHECK(dump(*b.tables().reader(group), config) == "a=" + value + " c=3 ");
+    CHECK(dump(*b.tables().reader(other), config) == "b=" + value + " ");
+    CHECK(b.tables().applied(group).value() == at(7));
+    CHECK(b.tables().applied(other).value() == at(1));
+    // Rows that were read or written before are read as they are now.
+    CHECK(batch->of(group).get(config, "a") == value);
+    CHECK(!batch->of(other).get(config, "a"));
+    CHECK(batch->of(other).get(config, "b") == value);
+    batch.reset(); // it may not outlive its store
+    b.reopen();
+  }
 }
 
 TEST_CASE_TEMPLATE("state: a reader keeps its moment", B, FOR_ALL_BACKENDS) {
@@ -158,7 +189,7 @@ TEST_CASE_TEMPLATE("state: scans are in unsigned byte order within the table",
       {{"\x7f", "3"}, {"\x80", "4"}, {"\xff\xff\xff", "5"}, {"", "1"},
        {"a", "2"}});
   put(b.tables(), 1, {{"x", "other group"}}, partition_id{4});
-  const auto batch = b.tables().begin(group);
+  const auto batch = test::begin(b.tables(), group);
   batch->put(table_id::dedupe, "k", "v");
   batch->put(gray, "g", "v");
   REQUIRE(batch->commit(at(2)).has_value());
@@ -197,7 +228,7 @@ TEST_CASE_TEMPLATE("state: an export is ordered, complete and of one moment", B,
   put(b.tables(), 1, {{"b", "2"}, {"a", "1"}});
   put(b.tables(), 1, {{"x", "other"}}, partition_id{2});
   put(b.tables(), 1, {{"x", "other"}}, partition_id{4});
-  const auto batch = b.tables().begin(group);
+  const auto batch = test::begin(b.tables(), group);
   batch->put(gray, "0", "3");
   REQUIRE(batch->commit(at(2)).has_value());
   CHECK(dump(b.tables()) == "1/a=1 1/b=2 2/0=3 ");
@@ -230,6 +261,8 @@ TEST_CASE_TEMPLATE("state: an import replaces all rows and the position", B,
     CHECK(b.tables().applied(group).value() == at(20, 3));
     CHECK(dump(b.tables(), partition_id{4}) == "1/a=other ");
     CHECK(b.tables().applied(partition_id{4}).value() == at(9));
+    CHECK(b.tables().begin()->of(group).get(config, "a") == "new");
+    CHECK(!b.tables().begin()->of(group).get(config, "z"));
     b.reopen();
   }
   put(b.tables(), 21, {{"b", "newer"}});

@@ -85,13 +85,21 @@ public:
 
   virtual std::unique_ptr<state_reader> reader(partition_id group) = 0;
 
-  /// A batch of changes on top of the current tables.
-  class batch : public state_writer {
+  /// Changes on top of the current tables, of one group or several: committing
+  /// them together costs little more than committing one.
+  class batch {
   public:
-    /// Makes all changes visible, together with the applied position.
-    virtual result<void> commit(log_position applied) = 0;
+    virtual ~batch() = default;
+    /// The group's rows as this batch is going to leave them. Lives as long as
+    /// the batch.
+    virtual state_writer& of(partition_id group) = 0;
+    /// What is changed so far brings the group to this position.
+    virtual void set_applied(partition_id group, log_position position) = 0;
+    /// Makes all changes visible, each group's together with its position, and
+    /// empties the batch.
+    virtual result<void> commit() = 0;
   };
-  virtual std::unique_ptr<batch> begin(partition_id group) = 0;
+  virtual std::unique_ptr<batch> begin() = 0;
 
   /// Makes everything applied so far, in all groups, durable (blocks).
   virtual result<void> flush() = 0;

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "storage/rocksdb/codec.hpp"
+#include "tests/support/group_batch.hpp"
 #include "tests/unit/storage/node_disk.hpp"
 
 /// Damaged bytes are found when they are read and never served.
@@ -161,7 +162,7 @@ TEST_CASE("damaged values of the log are found when it is loaded") {
 TEST_CASE("a damaged applied position is found") {
   node_disk disk;
   disk.open();
-  REQUIRE(disk.on().tables().begin(group)->commit({{}, log_index{1}}));
+  REQUIRE(test::begin(disk.on().tables(), group)->commit({{}, log_index{1}}));
   disk.close();
   tamper(disk.tables(), [&](rocksdb::DB& db, const auto& handles) {
     std::string key;
@@ -178,7 +179,7 @@ TEST_CASE("a flipped bit in a table file is found, not served") {
   node_disk disk;
   disk.open();
   append(disk.on(), 1, 50, 1000);
-  const auto batch = disk.on().tables().begin(group);
+  const auto batch = test::begin(disk.on().tables(), group);
   for (int i = 0; i < 50; ++i)
     batch->put(table_id::config, std::to_string(i), random_text(1000));
   REQUIRE(batch->commit({{}, log_index{1}}).has_value());
@@ -285,7 +286,7 @@ TEST_CASE("an interrupted import leaves the old tables or the new ones") {
     CAPTURE(call);
     node_disk disk;
     disk.open();
-    const auto batch = disk.on().tables().begin(group);
+    const auto batch = test::begin(disk.on().tables(), group);
     for (int i = 10; i < 20; ++i)
       batch->put(table_id::config, std::to_string(i), "old");
     REQUIRE(batch->commit({{}, log_index{7}}).has_value());
@@ -362,7 +363,7 @@ TEST_CASE("an append makes exactly one sync, a commit none") {
     many.push_back({partition_id{g}, {}, {make_entry(1, 1, "x")}});
   REQUIRE(disk.on().logs().append(many).has_value());
   CHECK(disk.disk().calls(disk_call::sync) == before + 11);
-  REQUIRE(disk.on().tables().begin(group)->commit({{}, log_index{1}}));
+  REQUIRE(test::begin(disk.on().tables(), group)->commit({{}, log_index{1}}));
   CHECK(disk.disk().calls(disk_call::sync) == before + 11);
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <random>
 
+#include "tests/support/group_batch.hpp"
 #include "tests/unit/storage/node_disk.hpp"
 
 /// Random work, then the power goes: what was acknowledged is there, nothing is
@@ -147,7 +148,7 @@ private:
   void commit() {
     const auto id = partition_id{pick(0, groups - 1)};
     const auto index = ++applied_[id.value];
-    const auto batch = disk_.on().tables().begin(id);
+    const auto batch = test::begin(disk_.on().tables(), id);
     batch->put(table_id::config, "row", std::to_string(index));
     batch->put(table_id::history, std::to_string(index), random_payload());
     batch->put(table_id::gray, "row", std::to_string(index));
