@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,12 @@ namespace muster::common {
 
 class metrics_registry;
 
+/// What the handlers of one product share beside the node; each product derives
+/// its own, and its handlers know which. Used by all threads at once.
+struct product_parts {
+  virtual ~product_parts() = default;
+};
+
 /// What a route works with. Lives until the handler's coroutine has ended.
 struct context {
   api::node& node;
@@ -25,6 +32,8 @@ struct context {
   http::client_link& client;
   /// Of the whole process, for the route that shows it; null = none is kept.
   const metrics_registry* metrics = nullptr;
+  /// `product::parts` of the route's product.
+  const product_parts* parts = nullptr;
 
   bool client_gone() const noexcept { return client.gone(); }
 };
@@ -113,6 +122,7 @@ struct product {
   std::string context_path;
   std::span<const route> routes;
   refuser refuse = &plain_refusal;
+  std::shared_ptr<const product_parts> parts = {};
 };
 
 } // namespace muster::common

@@ -359,7 +359,8 @@ asio::awaitable<std::expected<response, refusal>> session::call() {
       + (row.long_poll ? limits.long_poll_deadline : limits.request_deadline);
   if (row.long_poll)
     shrink_to_request();
-  common::context context{core.node, request, *this, core.registry.get()};
+  common::context context{core.node, request, *this, core.registry.get(),
+                          route_->owner->parts.get()};
   try {
     co_return co_await row.call(context);
   } catch (...) {
