@@ -15,6 +15,7 @@
 #include "protocols/http/server.hpp"
 #include "protocols/nacos/grpc/door.hpp"
 #include "protocols/nacos/http/routes.hpp"
+#include "protocols/nacos/udp/pusher.hpp"
 
 namespace muster {
 
@@ -106,6 +107,7 @@ struct application::parts {
   std::unique_ptr<runtime::node> node;
   std::unique_ptr<common::io_pool> pool;
   std::shared_ptr<common::metrics_registry> metrics;
+  std::unique_ptr<nacos::udp::pusher> pushes;
   std::vector<common::product> products;
   std::unique_ptr<http::server> http;
   std::unique_ptr<nacos::remote::door> grpc;
@@ -135,7 +137,15 @@ application::start(const settings& s, storage::environment_factory environment) 
     system_clock());
   p->pool->start();
   p->metrics = std::make_shared<common::metrics_registry>();
-  p->products = {nacos::http_product()};
+  auto pushes = nacos::udp::pusher::open(*p->node, *p->pool,
+                                         {.bind = s.server.address});
+  if (!pushes)
+    return std::unexpected(pushes.error());
+  p->pushes = std::move(*pushes);
+  p->metrics->add(p->pushes->metrics());
+  auto http_parts = std::make_shared<nacos::http_parts>();
+  http_parts->pushes = p->pushes.get();
+  p->products = {nacos::http_product(std::move(http_parts))};
   p->http = std::make_unique<http::server>(http_of(s), *p->node, *p->pool,
                                            p->products, p->metrics);
   std::unique_ptr<application> app(new application(std::move(p)));
@@ -171,6 +181,8 @@ void application::stop() {
     p.http->stop(grace);
   if (p.grpc)
     p.grpc->stop(grace / 2);
+  if (p.pushes)
+    p.pushes->stop();
   p.pool->stop();
   p.node->stop();
 }

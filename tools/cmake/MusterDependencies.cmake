@@ -8,6 +8,7 @@ find_package(RocksDB REQUIRED)
 find_package(gRPC REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(spdlog REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
 find_library(MUSTER_TCMALLOC tcmalloc_minimal REQUIRED)
 

@@ -22,6 +22,9 @@ struct list_form {
   bool with_valid = false;
 };
 
+/// As v1 lists are answered, and pushed over UDP.
+inline constexpr list_form list_form_v1{true, true};
+
 /// One instance. `grouped` is the service's wire name. `show_healthy`: the
 /// protection threshold fired, all are shown as healthy.
 void write_instance(common::json_out& out, const naming::instance& instance,

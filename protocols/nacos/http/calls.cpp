@@ -49,6 +49,11 @@ const naming::hosted_instance* find_at(const naming::service_view& view,
 
 } // namespace
 
+const http_parts& parts_of(const common::context& c) noexcept {
+  static const http_parts none;
+  return c.parts ? static_cast<const http_parts&>(*c.parts) : none;
+}
+
 naming::service_view_ptr view_of(context& c, const key_view& key) {
   const auto slot = c.node.services().find(key);
   return slot ? slot->view() : nullptr;

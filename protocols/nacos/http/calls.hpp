@@ -11,6 +11,7 @@
 #include "protocols/common/node_calls.hpp"
 #include "protocols/common/route.hpp"
 #include "protocols/nacos/http/answers.hpp"
+#include "protocols/nacos/http/parts.hpp"
 
 /// What handlers of all versions ask of the node. All of these run on the
 /// request's io_context thread and never throw.

@@ -5,6 +5,8 @@
 #include "protocols/nacos/codec/names.hpp"
 #include "protocols/nacos/http/handlers.hpp"
 #include "protocols/nacos/http/read.hpp"
+#include "protocols/nacos/udp/agent.hpp"
+#include "protocols/nacos/udp/pusher.hpp"
 
 /// Instances: register, remove, look up, list, beat (nacos-http 3.1, 3.2, 3.4,
 /// 3.5).
@@ -18,7 +20,6 @@ using common::json_out;
 constexpr std::string_view ok_text = "ok";
 constexpr std::string_view ok_json = R"("ok")";
 
-constexpr list_form v1_list{true, true};
 constexpr list_form v2_list{true, false};
 
 family family_of(naming_names how) noexcept {
@@ -116,9 +117,28 @@ response cached_list(const naming::service_view& view) {
     return http::reply(std::move(kept));
   std::string body;
   json_out out(body);
-  write_service_info(out, view, {}, v1_list);
+  write_service_info(out, view, {}, list_form_v1);
   return http::reply(view.rendered.keep(
       slot::http_list, http::render(json_reply(std::move(body)))));
+}
+
+/// A poll that names a UDP port is told of changes until the next one. `told`
+/// is the view that this poll is answered with.
+void push_from_now_on(context& c, const key_view& key,
+                      std::string_view clusters,
+                      const naming::service_view* told) {
+  const auto& request = c.request;
+  const auto port = trim(request.params().get("udpPort"));
+  auto* const pushes = parts_of(c).pushes;
+  if (port.empty() || !pushes)
+    return;
+  auto agent = request.header("User-Agent");
+  if (trim(agent).empty())
+    agent = request.header("Client-Version");
+  const auto target = udp::push_target(request, port);
+  if (target && udp::takes_pushes(agent))
+    pushes->subscribe(to_key(key), std::string{clusters}, *target,
+                      told ? told->version : 0);
 }
 
 response beat_reply(const api::beat_answer& answer) {
@@ -256,9 +276,10 @@ awaitable<response> instance_list_v1(context& c) {
     co_return error_reply(family::naming_v1, c.request, key.error());
   const auto wanted = selection_of(c.request.params(), "clusters");
   const auto view = view_of(c, *key);
+  push_from_now_on(c, *key, wanted.clusters, view.get());
   if (view && wanted.clusters.empty() && !wanted.healthy_only)
     co_return cached_list(*view);
-  co_return json_reply(list_json(c, *key, view.get(), wanted, v1_list));
+  co_return json_reply(list_json(c, *key, view.get(), wanted, list_form_v1));
 }
 
 awaitable<response> instance_list_v2(context& c) {
@@ -267,6 +288,7 @@ awaitable<response> instance_list_v2(context& c) {
     co_return error_reply(family::envelope, c.request, key.error());
   const auto wanted = selection_of(c.request.params(), "clusterName");
   const auto view = view_of(c, *key);
+  push_from_now_on(c, *key, wanted.clusters, view.get());
   co_return envelope(list_json(c, *key, view.get(), wanted, v2_list));
 }
 

@@ -284,8 +284,8 @@ std::span<const common::route> http_routes() noexcept {
   return table;
 }
 
-common::product http_product() {
-  return {"nacos", "/nacos", http_routes(), &refuse_request};
+common::product http_product(std::shared_ptr<const http_parts> parts) {
+  return {"nacos", "/nacos", http_routes(), &refuse_request, std::move(parts)};
 }
 
 } // namespace muster::nacos

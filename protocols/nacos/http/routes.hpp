@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <span>
 
 #include "protocols/common/route.hpp"
+#include "protocols/nacos/http/parts.hpp"
 
 /// Nacos' HTTP APIs as one product of the listener.
 namespace muster::nacos {
@@ -16,6 +18,7 @@ http::response refuse_request(const common::refusal& why,
                               const http::request& request);
 
 /// Context path `/nacos`, the rows and the refusals. Views into static data.
-common::product http_product();
+/// Without `parts` the handlers use a default one.
+common::product http_product(std::shared_ptr<const http_parts> parts = {});
 
 } // namespace muster::nacos

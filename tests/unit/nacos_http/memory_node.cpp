@@ -100,29 +100,72 @@ bool known(const api::service_slot& slot, const std::string& client_id) {
   });
 }
 
+/// Who watches a service; told of every change at once.
+class service_watchers {
+public:
+  service_watchers(shared_state s, std::shared_ptr<api::service_slot> slot)
+      : state_(std::move(s)), slot_(std::move(slot)) {
+    // nop
+  }
+  ~service_watchers() { count(-watchers_.size()); }
+  naming::service_view_ptr add(const api::watcher& who) {
+    watchers_.push_back(who);
+    count(1);
+    return slot_->view();
+  }
+  void remove(const api::watcher& who) {
+    count(-std::erase_if(watchers_, [&](const api::watcher& other) {
+      return other.token == who.token;
+    }));
+  }
+  void tell() const {
+    for (const auto& who : watchers_)
+      caf::anon_send(who.target,
+                     api::service_fired{{who.token}, slot_->view()});
+  }
+
+private:
+  void count(std::size_t more) {
+    const std::lock_guard lock(state_->mutex);
+    state_->service_watches += more;
+  }
+  shared_state state_;
+  std::shared_ptr<api::service_slot> slot_;
+  std::vector<api::watcher> watchers_;
+};
+
 api::service_actor::behavior_type
 service_of(shared_state s, std::shared_ptr<api::service_slot> slot) {
+  auto watchers = std::make_shared<service_watchers>(s, slot);
   return {
-      [slot](const api::publish_instances& p) -> caf::result<api::done> {
+      [slot,
+       watchers](const api::publish_instances& p) -> caf::result<api::done> {
         if (slot->key().service == "persistent")
           return api::to_caf({errc::failed_precondition, "other kind"});
         publish(*slot, p.client_id, p.instances);
+        watchers->tell();
         return api::done{};
       },
-      [slot](const api::retract_instances& r) {
+      [slot, watchers](const api::retract_instances& r) {
         publish(*slot, r.client_id, {});
+        watchers->tell();
         return api::done{};
       },
-      [slot](const api::beat_instance& b) {
-        if (b.full && !known(*slot, b.client_id))
+      [slot, watchers](const api::beat_instance& b) {
+        if (b.full && !known(*slot, b.client_id)) {
           publish(*slot, b.client_id, {b.full});
+          watchers->tell();
+        }
         return api::beat_answer{known(*slot, b.client_id), milliseconds{5000}};
       },
       [s](const api::change_service& c) {
         return apply(*s, *c.command, partition_id{0});
       },
-      [slot](const api::watch_service&) { return slot->view(); },
-      [](const api::unwatch_service&) { return api::done{}; },
+      [watchers](const api::watch_service& w) { return watchers->add(w.who); },
+      [watchers](const api::unwatch_service& w) {
+        watchers->remove(w.who);
+        return api::done{};
+      },
       [](const api::count_watchers&) { return std::size_t{0}; },
       [](const model::event&) {}};
 }
@@ -251,7 +294,8 @@ std::future<http::response> caller::start(const call& what,
   pool_.spawn(0,
               [this, held, promise,
                row = found.route->row]() -> boost::asio::awaitable<void> {
-                common::context context{node_, held->request, *held->link};
+                common::context context{node_, held->request, *held->link,
+                                        nullptr, parts.get()};
                 auto answer = co_await row->call(context);
                 promise->set_value(std::move(answer));
               });
@@ -267,6 +311,18 @@ http::response caller::operator()(const call& what) {
 
 void caller::post(std::function<void()> what) {
   boost::asio::post(pool_.io(0), std::move(what));
+}
+
+void caller::settle() {
+  // What a handler posted is queued only when it has returned, which may be
+  // after its answer was seen: once for that, once for what it posted.
+  for (int round = 0; round < 2; ++round) {
+    auto done = std::make_shared<std::promise<void>>();
+    auto reached = done->get_future();
+    post([done] { done->set_value(); });
+    REQUIRE(reached.wait_for(std::chrono::seconds(10))
+            == std::future_status::ready);
+  }
 }
 
 std::string header_of(const http::response& r, std::string_view name) {

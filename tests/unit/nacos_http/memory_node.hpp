@@ -12,6 +12,7 @@
 #include "actors/api/node.hpp"
 #include "protocols/common/io_pool.hpp"
 #include "protocols/common/route.hpp"
+#include "protocols/nacos/http/parts.hpp"
 #include "tests/support/map_state.hpp"
 
 /// A node for handler tests: the real state machine over tables in memory, and
@@ -30,6 +31,8 @@ struct memory_state {
   std::vector<caf::actor> spawned; ///< services
   std::size_t watched = 0;
   std::size_t unwatched = 0;
+  /// Watches of services that are open now.
+  std::size_t service_watches = 0;
 };
 
 class memory_node final : public api::node {
@@ -102,6 +105,12 @@ public:
                                     std::shared_ptr<test_link> link);
   /// Runs on the thread that the calls run on.
   void post(std::function<void()> what);
+  /// Returns when all that calls have posted to that thread is done.
+  void settle();
+
+  common::io_pool& pool() noexcept { return pool_; }
+  /// What the calls find beside the node.
+  std::shared_ptr<const nacos::http_parts> parts;
 
 private:
   memory_node& node_;

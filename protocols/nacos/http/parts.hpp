@@ -1,0 +1,21 @@
+#pragma once
+
+#include "protocols/common/route.hpp"
+
+namespace muster::nacos {
+
+namespace udp {
+class pusher;
+}
+
+/// What the handlers of Nacos' HTTP APIs use beside the node. Made by the
+/// wiring, immutable then; what it points to outlives the listener.
+struct http_parts final : common::product_parts {
+  /// Null: clients of 1.x hear of changes by their polls only.
+  udp::pusher* pushes = nullptr;
+};
+
+/// Those of the request's product.
+const http_parts& parts_of(const common::context& c) noexcept;
+
+} // namespace muster::nacos
