@@ -12,8 +12,6 @@ GROUP = "DEFAULT_GROUP"
 CONFIG_DEADLINE_S = 15
 LIST_DEADLINE_S = 10
 PUSH_DEADLINE_S = 2
-# npm's nacos hears of changes over UDP or else asks every cacheMillis (10 s).
-POLL_DEADLINE_S = 12
 
 
 class Http:
@@ -56,7 +54,6 @@ class Context:
         self.sdk, self.adapter, self.server = sdk, adapter, server
         self.scenario = scenario
         self.http = Http(server)
-        self.push_deadline_s = POLL_DEADLINE_S if sdk == "node" else PUSH_DEADLINE_S
 
     def name(self, what="x"):
         return f"{self.sdk}.{self.scenario}.{what}"

@@ -6,8 +6,8 @@ services hold the SDK's name, so that SDKs can run side by side on one server.
 
 import hashlib
 
-from .context import (GROUP, LIST_DEADLINE_S, await_that, expect, expect_equal, instance,
-                      refused)
+from .context import (GROUP, LIST_DEADLINE_S, PUSH_DEADLINE_S, await_that, expect,
+                      expect_equal, instance, refused)
 
 MEBIBYTE = 1 << 20
 # nacos-sdk-python's HTTP line sends the content in the request line.
@@ -163,9 +163,9 @@ def subscribe(c):
     c.subscribe(service, client="subscriber")
     c.await_told(service, [stays], LIST_DEADLINE_S)
     c.register(service, comes, client="other")
-    joined = c.await_told(service, [stays, comes], c.push_deadline_s)
+    joined = c.await_told(service, [stays, comes], PUSH_DEADLINE_S)
     c.deregister(service, comes, client="other")
-    left = c.await_told(service, [stays], c.push_deadline_s)
+    left = c.await_told(service, [stays], PUSH_DEADLINE_S)
     return f"join {joined:.2f} s, leave {left:.2f} s"
 
 
@@ -181,7 +181,7 @@ def cross_language(writer, reader):
     reader.subscribe(service, client="subscriber")
     reader.await_told(service, [stays], LIST_DEADLINE_S)
     writer.register(service, comes, client="other")
-    reader.await_told(service, [stays, comes], reader.push_deadline_s)
+    reader.await_told(service, [stays, comes], PUSH_DEADLINE_S)
     reader.listen(key, client="listener")
     for content in ("première 首次", "second"):
         expect_equal(writer.publish(key, content), True, "publish")
