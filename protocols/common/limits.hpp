@@ -22,6 +22,7 @@ struct limits {
   /// Bodies being received or worked on, all connections together: 503.
   std::size_t body_bytes_total_max = 512u << 20;
   std::size_t body_bytes_default = 1u << 20; ///< routes that state none: 413
+  std::size_t body_bytes_max = 32u << 20;    ///< of any route: 413
   /// Request line and headers together: 431, or 414 if the line alone is
   /// longer.
   std::size_t head_bytes_max = 64u << 10;

@@ -70,7 +70,8 @@ struct route {
   gate switched_by = gate::none;
   handler call = nullptr;
   /// Largest body taken, bytes; 0 = the listener's default
-  /// (`http::limits::body_bytes_default`).
+  /// (`http::limits::body_bytes_default`). Never more than what the listener
+  /// takes at all (`body_bytes_max` there).
   std::size_t body_bytes_max = 0;
   /// Held requests: not counted as slow, given a longer deadline.
   bool long_poll = false;

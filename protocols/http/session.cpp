@@ -148,9 +148,11 @@ session::next session::on_head() {
             : refusal{refusal_kind::wrong_method,
                       "method is not supported here", nullptr,
                       std::move(found.allow)};
-  std::size_t body_max = core.settings.limits.body_bytes_default;
+  const auto& limits = core.settings.limits;
+  std::size_t body_max = limits.body_bytes_default;
   if (route_ != nullptr && route_->row->body_bytes_max != 0)
     body_max = route_->row->body_bytes_max;
+  body_max = std::min(body_max, limits.body_bytes_max);
   if (s.parser->chunked()) {
     s.parser->body_max(body_max);
   } else {

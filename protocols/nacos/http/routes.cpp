@@ -1,5 +1,7 @@
 #include "protocols/nacos/http/routes.hpp"
 
+#include <limits>
+
 #include "protocols/nacos/http/handlers.hpp"
 
 /// The routes table of Nacos' HTTP APIs.
@@ -28,8 +30,10 @@ constexpr permission spaces_read{scope::console, action::read, resource::fixed,
 constexpr permission spaces_write{scope::console, action::write,
                                   resource::fixed, "console/namespaces"};
 
-/// 10 MiB of content, percent-encoded three times as long, and its companions.
-constexpr std::size_t publish_bytes_max = 34U << 20;
+/// Contents: what the listener takes at all. Encoding makes them three times as
+/// long, and they have companions.
+constexpr std::size_t publish_bytes_max =
+    std::numeric_limits<std::size_t>::max();
 /// 10,000 items with long names, encoded twice.
 constexpr std::size_t listen_bytes_max = 16U << 20;
 

@@ -117,6 +117,23 @@ TEST_CASE("endless chunks are cut off at the route's bound") {
   CHECK(eventually([&] { return s.server->body_bytes_open() == 0; }));
 }
 
+TEST_CASE("no route takes a larger body than the listener does") {
+  auto settings = running_server::quick_settings();
+  settings.limits.body_bytes_max = 1000; // the route takes 100,000
+  running_server s(settings);
+  auto c = s.client();
+  c.send(head("Content-Length: 1001\r\n"));
+  CHECK(c.read().status == 413);
+  auto d = s.client();
+  const std::string most(1000, 'x');
+  d.send(head("Content-Length: 1000\r\n") + most);
+  CHECK(d.read().body == "|" + most);
+  auto e = s.client();
+  e.send(head("Transfer-Encoding: chunked\r\n") + "3e9\r\n"
+         + std::string(1001, 'c') + "\r\n0\r\n\r\n");
+  CHECK(e.read().status == 413);
+}
+
 TEST_CASE("a body that would overload the server is told busy") {
   auto settings = running_server::quick_settings();
   settings.limits.body_bytes_total_max = 1000;
