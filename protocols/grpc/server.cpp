@@ -17,6 +17,8 @@ namespace {
 
 constexpr int metadata_bytes_max = 64 * 1024;
 constexpr int read_chunk_bytes = 2 * 1024;
+/// Pings that come too early before the connection is closed; 0 = any number.
+constexpr int ping_strikes_max = 2;
 
 void configure(::grpc::ServerBuilder& builder, const server_settings& s) {
   ::grpc::ResourceQuota quota("muster");
@@ -29,19 +31,23 @@ void configure(::grpc::ServerBuilder& builder, const server_settings& s) {
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   const std::pair<const char*, int> arguments[] = {
-    {GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(s.pings.every.count())},
-    {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(s.pings.timeout.count())},
-    {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
-    {GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0},
-    {GRPC_ARG_MAX_CONCURRENT_STREAMS, s.connection_calls_max},
-    {GRPC_ARG_MAX_METADATA_SIZE, metadata_bytes_max},
-    // Two servers on one port would share its connections silently.
-    {GRPC_ARG_ALLOW_REUSEPORT, 0},
-    // A ping per burst of data, and a timer per connection, for a window that
-    // small messages never fill.
-    {GRPC_ARG_HTTP2_BDP_PROBE, 0},
-    // Room for a usual request; the buffer of an idle connection is kept.
-    {GRPC_ARG_TCP_READ_CHUNK_SIZE, read_chunk_bytes},
+      {GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(s.pings.every.count())},
+      {GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+       static_cast<int>(s.pings.timeout.count())},
+      {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
+      {GRPC_ARG_HTTP2_MAX_PING_STRIKES,
+       s.pings.client_min.count() > 0 ? ping_strikes_max : 0},
+      {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+       static_cast<int>(s.pings.client_min.count())},
+      {GRPC_ARG_MAX_CONCURRENT_STREAMS, s.connection_calls_max},
+      {GRPC_ARG_MAX_METADATA_SIZE, metadata_bytes_max},
+      // Two servers on one port would share its connections silently.
+      {GRPC_ARG_ALLOW_REUSEPORT, 0},
+      // A ping per burst of data, and a timer per connection, for a window that
+      // small messages never fill.
+      {GRPC_ARG_HTTP2_BDP_PROBE, 0},
+      // Room for a usual request; the buffer of an idle connection is kept.
+      {GRPC_ARG_TCP_READ_CHUNK_SIZE, read_chunk_bytes},
   };
   for (const auto& [name, value] : arguments)
     builder.AddChannelArgument(name, value);

@@ -27,11 +27,14 @@ struct stream_limits {
   std::chrono::milliseconds stalled_after{30'000};
 };
 
-/// The server's own pings.
+/// Pings, the server's own and its clients'.
 struct keepalive {
   std::chrono::milliseconds every{2 * 60 * 60 * 1000};
   /// A connection that does not answer for so long is closed.
   std::chrono::milliseconds timeout{20'000};
+  /// A client that pings more often without data is told so and its connection
+  /// closed (ENHANCE_YOUR_CALM); 0 = as often as it likes.
+  std::chrono::milliseconds client_min{0};
 };
 
 struct server_settings {
@@ -56,8 +59,8 @@ struct server_settings {
 using method_table
   = std::unordered_map<std::string, std::variant<unary_handler, stream_handler>>;
 
-/// A listener. Keep-alive is lenient: clients may ping as often as they
-/// like, also without calls.
+/// A listener. Clients may ping also without calls, and as often as they like
+/// if `keepalive` says nothing else.
 class server {
 public:
   /// Binds; serves as soon as its loops are run. `unavailable` if the port

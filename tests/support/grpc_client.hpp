@@ -139,7 +139,8 @@ public:
     std::string bytes;
   };
 
-  explicit grpc_client(std::uint16_t port) : stub_(channel_to(port)) {}
+  explicit grpc_client(std::uint16_t port, grpc::ChannelArguments more = {})
+      : stub_(channel_to(port, std::move(more))) {}
 
   answer call(const std::string& method, const std::string& bytes) {
     grpc::ClientContext context;
@@ -166,8 +167,8 @@ public:
   }
 
 private:
-  static std::shared_ptr<grpc::Channel> channel_to(std::uint16_t port) {
-    grpc::ChannelArguments arguments;
+  static std::shared_ptr<grpc::Channel>
+  channel_to(std::uint16_t port, grpc::ChannelArguments arguments) {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetMaxSendMessageSize(-1);
     arguments.SetMaxReceiveMessageSize(-1);

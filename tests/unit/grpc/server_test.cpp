@@ -171,6 +171,30 @@ TEST_CASE("the server's close reaches the client with its status") {
   CHECK(f.wait_stream()->wait_end());
 }
 
+TEST_CASE("a client that pings more often than permitted is sent away") {
+  grpc::ChannelArguments eager;
+  eager.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20);
+  eager.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  {
+    fixture lenient;
+    grpc_client client(lenient.server->port(), eager);
+    const auto stream = client.open(talk);
+    stream->send("x");
+    CHECK(stream->receive() == "re: x");
+    CHECK_FALSE(stream->wait_end(std::chrono::milliseconds(500)));
+  }
+  rpc::server_settings settings;
+  settings.pings.client_min = std::chrono::minutes(1);
+  fixture strict(settings);
+  grpc_client client(strict.server->port(), eager);
+  const auto stream = client.open(talk);
+  stream->send("x");
+  const auto ended = stream->wait_end(patience);
+  REQUIRE(ended);
+  CHECK(ended->error_code() == grpc::StatusCode::UNAVAILABLE);
+  CHECK(strict.wait_stream()->wait_end());
+}
+
 TEST_CASE("the queue to a client that does not read is bounded") {
   rpc::server_settings settings;
   settings.streams.queued_messages_max = 8;
