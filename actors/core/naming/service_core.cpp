@@ -122,6 +122,10 @@ void service_core::load(stored_service stored, steady_time now) {
   }
   insert(fresh);
   lay_overrides_anew();
+  // The definition may take all out of the check, or back into it.
+  next_expiry_.reset();
+  for (const auto& [id, c] : clients_)
+    note_deadline(c);
   touched(now);
 }
 
@@ -235,10 +239,6 @@ result<beat_result> service_core::beat(std::string_view client_id,
 void service_core::expire(steady_time now) {
   if (!next_expiry_ || now < *next_expiry_)
     return;
-  if (is_unchecked(definition_.metadata)) {
-    next_expiry_ = now + rules_.unhealthy_after;
-    return;
-  }
   next_expiry_.reset();
   bool changed = false;
   std::vector<hosted_ptr> gone;
@@ -246,11 +246,7 @@ void service_core::expire(steady_time now) {
     auto& c = it->second;
     if (const auto due = deadline_of(c); due && *due <= now) {
       changed = true;
-      const bool remove
-        = c.kind == client_kind::orphan
-          || (rules_.expire_instances
-              && now - c.seen >= milliseconds(c.delete_after_ms));
-      if (remove) {
+      if (const auto end = removal_of(c); end && *end <= now) {
         gone.insert(gone.end(), c.hosts.begin(), c.hosts.end());
         it = clients_.erase(it);
         continue;
@@ -287,8 +283,8 @@ std::optional<steady_time> service_core::next_deadline() const noexcept {
     if (!next || t < *next)
       next = t;
   };
-  if (idle_since_)
-    consider(*idle_since_ + rules_.empty_kept);
+  if (const auto idle = idle_at())
+    consider(*idle);
   for (const auto& [place, o] : overrides_)
     if (o.away_since)
       consider(*o.away_since + rules_.override_kept);
@@ -296,7 +292,8 @@ std::optional<steady_time> service_core::next_deadline() const noexcept {
 }
 
 bool service_core::is_idle(steady_time now) const noexcept {
-  return idle_since_ && now - *idle_since_ >= rules_.empty_kept;
+  const auto idle = idle_at();
+  return idle && *idle <= now;
 }
 
 std::vector<instance_place>
@@ -413,27 +410,38 @@ void service_core::set_health(client& c, health state) {
 
 void service_core::set_times(client& c) const {
   const auto& metadata = c.hosts.front()->registered->metadata;
-  c.expires = !is_unchecked(metadata);
+  c.checked = !is_unchecked(metadata);
   c.unhealthy_after_ms
     = to_ms(time_of(metadata, unhealthy_key, rules_.unhealthy_after));
   c.delete_after_ms
     = to_ms(time_of(metadata, delete_key, rules_.delete_after));
 }
 
-std::optional<steady_time>
-service_core::deadline_of(const client& c) const noexcept {
-  if (c.kind == client_kind::orphan)
-    return c.seen + rules_.orphan_kept;
-  if (c.kind == client_kind::stream || !c.expires)
-    return std::nullopt;
-  const auto removed = c.seen + milliseconds(c.delete_after_ms);
-  const auto sick = c.seen + milliseconds(c.unhealthy_after_ms);
-  if (c.state == health::sick)
-    return rules_.expire_instances ? std::optional(removed) : std::nullopt;
-  return rules_.expire_instances ? std::min(removed, sick) : sick;
+bool service_core::is_checked(const client& c) const {
+  return c.checked && !is_unchecked(definition_.metadata);
 }
 
-void service_core::note_deadline(const client& c) noexcept {
+/// When it goes, if nothing is heard of it; nothing: that is not for the clock.
+std::optional<steady_time> service_core::removal_of(const client& c) const {
+  if (c.kind == client_kind::orphan)
+    return c.seen + rules_.orphan_kept;
+  if (c.kind == client_kind::stream)
+    return std::nullopt;
+  const auto longest = c.seen + rules_.client_kept;
+  if (!rules_.expire_instances || !is_checked(c))
+    return longest;
+  return std::min(longest, c.seen + milliseconds(c.delete_after_ms));
+}
+
+std::optional<steady_time> service_core::deadline_of(const client& c) const {
+  const auto removed = removal_of(c);
+  if (c.kind != client_kind::heart_beat || c.state == health::sick
+      || !is_checked(c))
+    return removed;
+  return std::min(*removed, c.seen + milliseconds(c.unhealthy_after_ms));
+}
+
+void service_core::note_deadline(const client& c) {
   const auto due = deadline_of(c);
   if (due && (!next_expiry_ || *due < *next_expiry_))
     next_expiry_ = due;
@@ -471,6 +479,12 @@ void service_core::lay_overrides_anew() {
     else
       h = host(h->registered, h->client_id, health::as_registered);
   }
+}
+
+std::optional<steady_time> service_core::idle_at() const noexcept {
+  if (!idle_since_ || (kind_fixed_ && !rules_.forget_empty))
+    return std::nullopt;
+  return *idle_since_ + rules_.empty_kept;
 }
 
 void service_core::touched(steady_time now) {

@@ -21,10 +21,15 @@ struct service_rules {
   milliseconds beat_interval{5'000};
   milliseconds unhealthy_after{15'000};
   milliseconds delete_after{30'000};
-  /// False: heart-beat instances turn unhealthy but stay.
+  /// False: heart-beat instances turn unhealthy but stay, until `client_kept`.
   bool expire_instances = true;
+  /// A heart-beat client that is silent for so long goes, whatever its metadata
+  /// say (Nacos' ClientConfig).
+  milliseconds client_kept{180'000};
   /// Kept without hosts, watchers and record.
   milliseconds empty_kept{60'000};
+  /// False: a service that exists (see `kind_fixed`) is never idle.
+  bool forget_empty = true;
   /// How long a stream client's instances outlive a take-over unclaimed.
   milliseconds orphan_kept{15'000};
   /// Kept overrides of an instance that is not there.
@@ -148,7 +153,7 @@ private:
     std::uint32_t delete_after_ms = 0;
     client_kind kind = client_kind::stream;
     health state = health::as_registered;
-    bool expires = true;
+    bool checked = true; ///< its own metadata does not take it out
   };
   struct text_hash {
     using is_transparent = void;
@@ -173,9 +178,12 @@ private:
   void erase(const std::vector<hosted_ptr>& hosts);
   void set_health(client& c, health state);
   void set_times(client& c) const;
-  std::optional<steady_time> deadline_of(const client& c) const noexcept;
-  void note_deadline(const client& c) noexcept;
+  bool is_checked(const client& c) const;
+  std::optional<steady_time> removal_of(const client& c) const;
+  std::optional<steady_time> deadline_of(const client& c) const;
+  void note_deadline(const client& c);
   bool is_present(const instance_place& place) const;
+  std::optional<steady_time> idle_at() const noexcept;
   void lay_overrides_anew();
   void touched(steady_time now);
 

@@ -250,14 +250,51 @@ TEST_CASE("service: times from metadata, per instance") {
   CHECK(shown(core) == texts{"1.1.1.3:80"});
 }
 
-TEST_CASE("service: with expiry off the sick stay") {
+TEST_CASE("service: with expiry off the sick stay until their client ends") {
   service_rules keep;
   keep.expire_instances = false;
   service_core core{key, keep, start};
   REQUIRE(put(core, "1.1.1.1:80#true", {at("1.1.1.1")}));
-  core.expire(start + seconds(100));
+  core.expire(start + seconds(179));
   CHECK(shown(core) == texts{"1.1.1.1:80 sick"});
-  CHECK(!core.next_deadline());
+  CHECK(core.next_deadline() == start + seconds(180));
+  core.expire(start + seconds(180));
+  CHECK(shown(core).empty());
+}
+
+TEST_CASE("service: a silent client ends whatever its metadata say") {
+  service_rules rules;
+  rules.client_kept = seconds(100);
+  service_core core{key, rules, start};
+  const metadata_map patient{{"preserved.ip.delete.timeout", "600000"}};
+  const metadata_map unchecked{{"enableClientBeat", "true"}};
+  REQUIRE(put(core, "1.1.1.1:80#true", {at("1.1.1.1", 80, patient)}));
+  REQUIRE(put(core, "1.1.1.2:80#true", {at("1.1.1.2", 80, unchecked)}));
+  REQUIRE(put(core, "1.1.1.3:80#true", {at("1.1.1.3", 80, unchecked)}));
+  REQUIRE(put(core, "conn-1", {at("1.1.1.4")}));
+  CHECK(core.beat("1.1.1.3:80#true", nullptr, start + seconds(50))->known);
+  core.expire(start + seconds(99));
+  CHECK(shown(core)
+        == texts{"1.1.1.1:80 sick", "1.1.1.2:80", "1.1.1.3:80", "1.1.1.4:80"});
+  core.expire(start + seconds(100));
+  CHECK(shown(core) == texts{"1.1.1.3:80", "1.1.1.4:80"});
+  core.expire(start + seconds(150));
+  CHECK(shown(core) == texts{"1.1.1.4:80"});
+}
+
+TEST_CASE("service: its definition takes all out of the check, and back") {
+  auto core = fresh();
+  auto unchecked = stored(true, true);
+  unchecked.definition->metadata["enableClientBeat"] = "true";
+  core.load(unchecked, start);
+  REQUIRE(put(core, "1.1.1.1:80#true", {at("1.1.1.1")}));
+  core.expire(start + seconds(60));
+  CHECK(shown(core) == texts{"1.1.1.1:80"});
+  CHECK(core.next_deadline() == start + seconds(180));
+  core.load(stored(true, true), start + seconds(61));
+  CHECK(core.next_deadline() == start + seconds(15));
+  core.expire(start + seconds(61));
+  CHECK(shown(core).empty());
 }
 
 TEST_CASE("service: stream clients need no beat") {
@@ -377,6 +414,19 @@ TEST_CASE("service: idle after a minute without hosts, watchers and record") {
   CHECK(!core.is_idle(start + seconds(9'999)));
   core.load(stored(false), start + seconds(9'999));
   CHECK(core.is_idle(start + seconds(10'059)));
+}
+
+TEST_CASE("service: without cleaning, only what never existed is idle") {
+  service_rules rules;
+  rules.forget_empty = false;
+  service_core core{key, rules, start};
+  CHECK(core.is_idle(start + seconds(60)));
+  REQUIRE(put(core, "a", {at("1.1.1.1")}));
+  CHECK(core.retract("a", start + seconds(1)));
+  CHECK(!core.is_idle(start + seconds(9'999)));
+  CHECK(!core.next_deadline());
+  core.load(stored(false), start + seconds(9'999));
+  CHECK(!core.is_idle(start + seconds(99'999)));
 }
 
 TEST_CASE("service: a new core takes over from the last view") {
