@@ -50,7 +50,9 @@ config_key group_of(const config_key& key) { return {key.space, key.group, {}}; 
 watch::push_core::limits push_limits(const naming_settings& rules) {
   watch::push_core::limits out;
   const auto probe = static_cast<std::size_t>(watch::push_kind::probe);
+  const auto config = static_cast<std::size_t>(watch::push_kind::config);
   out.policies[probe].answer_timeout = rules.probe_timeout;
+  out.policies[config].tries_max = rules.config_push_tries_max;
   out.keys_max = rules.pushes_per_connection_max;
   return out;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -55,6 +56,9 @@ struct naming_settings {
   /// all that is lost by finding it dead later is some memory.
   milliseconds unused_before_probe{60'000};
   milliseconds probe_timeout{5'000};
+  /// Tries of one push of a config's change, before the connection is closed; 0
+  /// = any number (nacos-grpc 6.8).
+  std::uint32_t config_push_tries_max = 50;
 };
 
 /// Steady time in which this process could work: time during which nobody asked

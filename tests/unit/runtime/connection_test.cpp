@@ -188,6 +188,24 @@ TEST_CASE("connection: listens are pushed without content, until removed") {
   CHECK(f.pushed(1).config == y);
 }
 
+TEST_CASE("connection: unanswered changes of configs cut off, as many as set") {
+  runtime::naming_settings settings;
+  settings.config_push_tries_max = 2;
+  settings.idle_before_probe = 1h;
+  fixture f(settings);
+  const config_key x{"public", "g", "x"};
+  REQUIRE(f.listen({x}));
+  f.change(x);
+  f.pass(30ms);
+  REQUIRE(f.sink->pushes.size() == 1);
+  f.pass(6s); // 3 s without an answer, 2 s until the next try
+  REQUIRE(f.sink->pushes.size() == 2);
+  CHECK(!f.sink->closed);
+  f.pass(4s);
+  CHECK(f.sink->closed);
+  CHECK(f.sink->pushes.size() == 2);
+}
+
 TEST_CASE("connection: a first subscription is followed by a push of its own") {
   fixture f;
   REQUIRE(f.subscribe("A"));
@@ -372,6 +390,17 @@ TEST_CASE("connection: a silent client is probed, then cut off") {
   f.pass(6s);
   CHECK(f.sink->closed);
   CHECK(f.shown().empty());
+}
+
+TEST_CASE("connection: how long a client may be silent is set") {
+  runtime::naming_settings settings;
+  settings.idle_before_probe = 3s;
+  fixture f(settings);
+  f.pass(2s);
+  CHECK(f.sink->pushes.empty());
+  f.pass(2s);
+  REQUIRE(f.sink->pushes.size() == 1);
+  CHECK(f.pushed(0).kind == what::probe);
 }
 
 TEST_CASE("connection: a reset is pushed once; pushes wait for the first call") {
