@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     names.data_id = item.data_id;
     names.group = item.group;
     names.space = item.tenant;
-    static_cast<void>(nacos::check_names(names));
+    static_cast<void>(nacos::check_names(names, {}));
   }
   const auto answer = common::url_decode(nacos::encode_changed(*items));
   std::size_t ends = 0;

@@ -18,7 +18,6 @@ constexpr std::array<std::string_view, 8> known_types{
 constexpr std::int32_t beta_priority = std::numeric_limits<std::int32_t>::max();
 constexpr std::int32_t tag_priority = beta_priority - 1;
 constexpr std::string_view rule_version = "1.0.0";
-constexpr std::uint32_t grays_max = 10;
 constexpr std::size_t tags_max = 5;
 
 std::unexpected<form_fault> early(std::string text) {
@@ -78,7 +77,8 @@ std::string stored_type(std::string_view type) {
   return std::string{known ? type : known_types.front()};
 }
 
-void fill_gray(pb::GrayPublish& out, const config_form& form) {
+void fill_gray(pb::GrayPublish& out, const config_form& form,
+               const request_rules& rules) {
   const auto beta = !blank(form.beta_ips);
   set_key(*out.mutable_key(), form.key);
   out.set_name(beta ? std::string{beta_gray_name} : tag_gray_name(form.tag));
@@ -92,7 +92,7 @@ void fill_gray(pb::GrayPublish& out, const config_form& form) {
   out.set_encrypted_data_key(std::string{form.encrypted_data_key});
   out.set_user(std::string{form.user});
   out.set_source_ip(std::string{form.source_ip});
-  out.set_max_versions(grays_max);
+  out.set_max_versions(rules.grays_max);
   out.set_type(stored_type(form.type));
 }
 
@@ -117,7 +117,8 @@ void fill_formal(pb::ConfigPublish& out, const config_form& form) {
 
 } // namespace
 
-std::expected<void, form_fault> check_form(const config_form& form) {
+std::expected<void, form_fault> check_form(const config_form& form,
+                                           const request_rules& rules) {
   const auto quoted = [](std::string_view what, std::string_view value) {
     return early(std::string{what} + " : " + std::string{value});
   };
@@ -127,8 +128,9 @@ std::expected<void, form_fault> check_form(const config_form& form) {
     return quoted("invalid group", form.key.group);
   if (blank(form.content))
     return quoted("content is blank", form.content);
-  if (longer(form.content, content_length_max))
-    return early("invalid content, over " + std::to_string(content_length_max));
+  if (longer(form.content, rules.content_length_max))
+    return early("invalid content, over "
+                 + std::to_string(rules.content_length_max));
   if (!blank(form.tag)) {
     if (!valid_config_name(form.tag))
       return quoted("invalid tag", form.tag);
@@ -141,13 +143,14 @@ std::expected<void, form_fault> check_form(const config_form& form) {
 }
 
 std::shared_ptr<const pb::Command> publish_command(const config_form& form,
+                                                   const request_rules& rules,
                                                    wall_time now) {
   auto command = std::make_shared<pb::Command>();
   command->set_time_ms(to_unix_ms(now));
   if (blank(form.beta_ips) && blank(form.tag))
     fill_formal(*command->mutable_config_publish(), form);
   else
-    fill_gray(*command->mutable_gray_publish(), form);
+    fill_gray(*command->mutable_gray_publish(), form, rules);
   return command;
 }
 

@@ -9,12 +9,11 @@
 #include "actors/core/base/clock.hpp"
 #include "actors/core/model/keys.hpp"
 #include "muster/command.pb.h"
+#include "protocols/nacos/codec/request_rules.hpp"
 
 /// From what a client publishes to the command that is proposed.
 /// Pure, any thread. Source: nacos-http 1.8, 2.1; nacos-grpc 6.5.
 namespace muster::nacos {
-
-inline constexpr std::size_t content_length_max = 10485760;
 
 /// One publish as a client sent it. Views into the request.
 struct config_form {
@@ -44,11 +43,13 @@ struct form_fault {
 };
 
 /// All checks of a publish; the names have passed `check_names` before.
-std::expected<void, form_fault> check_form(const config_form& form);
+std::expected<void, form_fault> check_form(const config_form& form,
+                                           const request_rules& rules);
 
 /// The command for a form that passed. `type` becomes `text` unless it is one
 /// of the known names.
 std::shared_ptr<const pb::Command> publish_command(const config_form& form,
+                                                   const request_rules& rules,
                                                    wall_time now);
 
 /// Removes the formal version, or the gray of that name.

@@ -136,7 +136,10 @@ bool same_letters(std::string_view a, std::string_view b) noexcept {
   return std::ranges::equal(a, b, {}, lower, lower);
 }
 
-std::optional<std::string> check_names(const checked_names& n) {
+std::optional<std::string> check_names(const checked_names& n,
+                                       const request_rules& rules) {
+  if (!rules.check_parameters)
+    return std::nullopt;
   const auto no_signs =
       n.space_name.find_first_of("@#$%^&*") == std::string_view::npos;
   if (auto fault = check("namespaceShowName", n.space_name, 256, no_signs))
@@ -160,15 +163,18 @@ std::optional<std::string> check_names(const checked_names& n) {
   return check_port(n.port);
 }
 
-std::optional<std::string>
-check_metadata(const naming::metadata_map& metadata) {
+std::optional<std::string> check_metadata(const naming::metadata_map& metadata,
+                                          const request_rules& rules) {
+  if (!rules.check_parameters)
+    return std::nullopt;
   std::size_t length = 0;
   for (const auto& [key, value] : metadata)
     length += java_length(key) + java_length(value);
-  if (length <= metadata_length_max)
+  if (length <= rules.metadata_length_max)
     return std::nullopt;
   return illegal("Metadata", "the param length should not exceed "
-                                 + std::to_string(metadata_length_max) + ".");
+                                 + std::to_string(rules.metadata_length_max)
+                                 + ".");
 }
 
 std::optional<std::string> check_instance(const naming::instance& instance) {

@@ -7,6 +7,7 @@
 
 #include "actors/core/model/keys.hpp"
 #include "actors/core/naming/view.hpp"
+#include "protocols/nacos/codec/request_rules.hpp"
 
 /// Names as Nacos spells them on the wire, and what it accepts as a name.
 /// Pure functions, any thread. Source: nacos-http 1.3, 1.8, 3; nacos-grpc 6.2,
@@ -55,12 +56,14 @@ struct checked_names {
 };
 
 /// The refusal's text without line end (`Param 'dataId' is illegal, …`), or
-/// nothing if all pass. The first fault in the order of the members counts.
-std::optional<std::string> check_names(const checked_names& names);
+/// nothing if all pass or the check is off. The first fault in the order of the
+/// members counts.
+std::optional<std::string> check_names(const checked_names& names,
+                                       const request_rules& rules);
 
-/// Sum of the lengths of keys and values of one instance's metadata.
-inline constexpr std::size_t metadata_length_max = 1024;
-std::optional<std::string> check_metadata(const naming::metadata_map& metadata);
+/// The same for the metadata of an instance: is it too long?
+std::optional<std::string> check_metadata(const naming::metadata_map& metadata,
+                                          const request_rules& rules);
 
 /// What registering refuses beside the names: heart-beat times below the
 /// interval, cluster names with other characters than letters, digits and `-`.

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "actors/api/node.hpp"
+#include "protocols/nacos/codec/request_rules.hpp"
 #include "protocols/nacos/grpc/fuzzy_limits.hpp"
 #include "protocols/nacos/grpc/payload.hpp"
 #include "protocols/nacos/grpc/registry.hpp"
@@ -14,6 +15,7 @@ struct stream_parts {
   api::node& node;
   registry& clients;
   fuzzy_limits& limits;
+  const request_rules rules;
 };
 
 /// The product's side of a client's stream: the set-up makes it a registered

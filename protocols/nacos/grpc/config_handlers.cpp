@@ -37,7 +37,7 @@ std::optional<reply> refuse_names(const request& r, const config_names& names) {
   checked.space = names.tenant.value_or("");
   checked.data_id = names.data_id.value_or("");
   checked.group = names.group.value_or("");
-  const auto fault = check_names(checked);
+  const auto fault = check_names(checked, r.rules);
   if (!fault)
     return std::nullopt;
   return bad(r, code::invalid, "Param check invalid:" + *fault);
@@ -194,10 +194,10 @@ awaitable<reply> publish_config(request& r) {
     co_return std::move(*refused);
   if (auto refused = refuse_missing(r, names))
     co_return std::move(*refused);
-  if (const auto fine = check_form(form); !fine)
+  if (const auto fine = check_form(form, r.rules); !fine)
     co_return bad(r, fine.error().late ? code::server : code::invalid,
                   fine.error().text);
-  auto command = publish_command(form, r.node.time().wall());
+  auto command = publish_command(form, r.rules, r.node.time().wall());
   const auto outcome =
       co_await common::change_config(asker_of(r), form.key, std::move(command));
   co_return published(r, outcome);

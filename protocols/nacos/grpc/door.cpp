@@ -32,13 +32,14 @@ rpc::server_settings shell_settings(const door_settings& s) {
 
 struct door::impl {
   impl(api::node& n, const door_settings& s)
-    : clients(std::make_shared<registry>()),
-      limits(s.fuzzy_configs, s.fuzzy_services), streams{n, *clients, limits},
-      metrics(std::make_shared<call_metrics>(
-        [all = clients] { return all->size(); })),
-      bytes(s.bytes_max),
-      unary{streams, *metrics, s.message_bytes_max,
-            bytes,   s.request_timeout, s.auth} {
+      : clients(std::make_shared<registry>()),
+        limits(s.fuzzy_configs, s.fuzzy_services), streams{n, *clients, limits,
+                                                           s.rules},
+        metrics(std::make_shared<call_metrics>(
+            [all = clients] { return all->size(); })),
+        bytes(s.bytes_max), unary{
+                                streams, *metrics,          s.message_bytes_max,
+                                bytes,   s.request_timeout, s.auth} {
     // nop
   }
 

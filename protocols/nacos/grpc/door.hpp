@@ -12,6 +12,7 @@
 #include "protocols/common/auth_gate.hpp"
 #include "protocols/common/io_pool.hpp"
 #include "protocols/grpc/server.hpp"
+#include "protocols/nacos/codec/request_rules.hpp"
 #include "protocols/nacos/grpc/fuzzy_limits.hpp"
 
 namespace muster::nacos::remote {
@@ -32,6 +33,7 @@ struct door_settings {
   fuzzy_bounds fuzzy_services;
   milliseconds request_timeout{5'000};
   common::auth_switches auth;
+  request_rules rules;
 };
 
 /// Nacos' gRPC port for SDKs. A request is decoded on the thread of its

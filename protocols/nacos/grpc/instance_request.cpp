@@ -61,7 +61,7 @@ std::optional<reply> refuse_place(const request& r,
   checked.cluster = cluster;
   checked.ip = ip;
   checked.port = port;
-  if (const auto fault = check_names(checked))
+  if (const auto fault = check_names(checked, r.rules))
     return param_fault(r, *fault);
   return std::nullopt;
 }
@@ -81,7 +81,7 @@ std::expected<service_key, reply> read_service(const request& r, members& in,
   checked.service = service;
   checked.group = group;
   checked.clusters = clusters;
-  if (const auto fault = check_names(checked))
+  if (const auto fault = check_names(checked, r.rules))
     return std::unexpected(param_fault(r, *fault));
   if (needed == needs_service::yes && blank(service))
     return std::unexpected(
@@ -103,7 +103,7 @@ read_instance(const request& r, const boost::json::object& object,
   if (!parsed)
     return std::unexpected(malformed());
   auto instance = std::make_shared<naming::instance>(std::move(*parsed));
-  if (const auto fault = check_metadata(instance->metadata))
+  if (const auto fault = check_metadata(instance->metadata, r.rules))
     return std::unexpected(param_fault(r, *fault));
   if (const auto fault = check_instance(*instance))
     return std::unexpected(bad(r, code::invalid, *fault));

@@ -10,6 +10,7 @@
 
 #include "actors/api/node.hpp"
 #include "protocols/common/route.hpp"
+#include "protocols/nacos/codec/request_rules.hpp"
 #include "protocols/nacos/grpc/answer.hpp"
 #include "protocols/nacos/grpc/client.hpp"
 #include "protocols/nacos/grpc/fuzzy_limits.hpp"
@@ -27,6 +28,7 @@ struct request {
   api::node& node;
   client& from;
   fuzzy_limits& limits;
+  const request_rules& rules;
   const envelope& wire;
   const boost::json::object& body;
   api::request_meta meta;

@@ -44,8 +44,9 @@ public:
   /// `ask()` can be called.
   std::optional<reply> open();
   request ask() {
-    return {*type_, parts_.streams.node, *from_, parts_.streams.limits,
-            wire_, *object_, meta_};
+    const auto& shared = parts_.streams;
+    return {*type_,       shared.node, *from_,   shared.limits,
+            shared.rules, wire_,       *object_, meta_};
   }
   /// Whether there was room for its bytes.
   bool admitted() const noexcept { return admitted_; }

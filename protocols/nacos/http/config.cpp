@@ -143,10 +143,11 @@ awaitable<or_error<void>> remove_by_form(context& c, key_view key) {
 }
 
 awaitable<or_error<void>> publish(context& c, family of) {
-  const auto form = read_publish(c.request, of);
+  const auto form = read_publish(c, of);
   if (!form)
     co_return refuse(form.error());
-  auto command = publish_command(*form, c.node.time().wall());
+  auto command =
+      publish_command(*form, parts_of(c).rules, c.node.time().wall());
   const auto done = co_await common::change_config(asker_of(c), form->key,
                                                    std::move(command));
   if (done)
@@ -197,7 +198,7 @@ awaitable<response> config_get_v1(context& c) {
   const auto& request = c.request;
   if (asks_for_more(request.params()))
     co_return no_endpoint(request);
-  const auto key = read_config_key(request, config_names_v1);
+  const auto key = read_config_key(c, config_names_v1);
   if (!key)
     co_return error_reply(family::config_v1, request, key.error());
   if (asks_for_beta(request.params()))
@@ -227,7 +228,7 @@ awaitable<response> config_remove_v1(context& c) {
   const auto& request = c.request;
   if (asks_for_more(request.params()))
     co_return no_endpoint(request);
-  const auto key = read_config_key(request, config_names_v1);
+  const auto key = read_config_key(c, config_names_v1);
   if (!key)
     co_return error_reply(family::config_v1, request, key.error());
   if (asks_for_beta(request.params()))
@@ -239,7 +240,7 @@ awaitable<response> config_remove_v1(context& c) {
 
 awaitable<response> config_get_v2(context& c) {
   const auto& request = c.request;
-  const auto key = read_config_key(request, config_names_v2);
+  const auto key = read_config_key(c, config_names_v2);
   if (!key)
     co_return error_reply(family::envelope, request, key.error());
   const auto snapshot = co_await common::load_config(asker_of(c), *key);
@@ -266,7 +267,7 @@ awaitable<response> config_publish_v2(context& c) {
 }
 
 awaitable<response> config_remove_v2(context& c) {
-  const auto key = read_config_key(c.request, config_names_v2);
+  const auto key = read_config_key(c, config_names_v2);
   if (!key)
     co_return error_reply(family::envelope, c.request, key.error());
   const auto done = co_await remove_by_form(c, *key);
@@ -276,7 +277,7 @@ awaitable<response> config_remove_v2(context& c) {
 
 awaitable<response> config_get_v3_client(context& c) {
   const auto& request = c.request;
-  const auto key = read_config_key(request, config_names_v3_client);
+  const auto key = read_config_key(c, config_names_v3_client);
   if (!key)
     co_return error_reply(family::envelope, request, key.error());
   const auto snapshot = co_await common::load_config(asker_of(c), *key);

@@ -35,10 +35,10 @@ response ok_or_error(context& c, naming_names how, const or_error<void>& done) {
 }
 
 awaitable<or_error<void>> do_register(context& c, naming_names how) {
-  auto key = read_service_key(c.request, how);
+  auto key = read_service_key(c, how);
   if (!key)
     co_return refuse(std::move(key.error()));
-  auto instance = read_instance(c.request, how);
+  auto instance = read_instance(c, how);
   if (!instance)
     co_return refuse(std::move(instance.error()));
   co_return co_await register_instance(c, std::move(*key),
@@ -46,7 +46,7 @@ awaitable<or_error<void>> do_register(context& c, naming_names how) {
 }
 
 awaitable<or_error<void>> do_remove(context& c, naming_names how) {
-  auto key = read_service_key(c.request, how);
+  auto key = read_service_key(c, how);
   if (!key)
     co_return refuse(std::move(key.error()));
   const auto place = read_place(c.request, how);
@@ -74,7 +74,7 @@ void write_detail(json_out& out, const naming::instance& shown,
 
 or_error<std::string> do_get(context& c, naming_names how,
                              std::string_view service_member) {
-  const auto key = read_service_key(c.request, how);
+  const auto key = read_service_key(c, how);
   if (!key)
     return refuse(key.error());
   const auto place = read_place(c.request, how);
@@ -154,8 +154,8 @@ response beat_reply(const api::beat_answer& answer) {
 
 /// The instance that a full beat carries; nothing for a light one. Broken JSON
 /// is answered as Java answers it, 500 in the framework's form (3.2).
-or_error<std::optional<naming::instance>>
-read_full_beat(const http::request& request) {
+or_error<std::optional<naming::instance>> read_full_beat(const context& c) {
+  const auto& request = c.request;
   const auto text = trim(request.params().get("beat"));
   if (text.empty())
     return std::nullopt;
@@ -178,9 +178,9 @@ read_full_beat(const http::request& request) {
   checked_names names;
   names.cluster = instance->cluster;
   names.ip = instance->ip;
-  if (auto fault = check_names(names))
+  if (auto fault = check_names(names, parts_of(c).rules))
     return refuse(illegal_name(std::move(*fault)));
-  if (auto fault = check_metadata(instance->metadata))
+  if (auto fault = check_metadata(instance->metadata, parts_of(c).rules))
     return refuse(illegal_name(std::move(*fault)));
   return std::optional{std::move(*instance)};
 }
@@ -188,10 +188,10 @@ read_full_beat(const http::request& request) {
 awaitable<response> do_beat(context& c, naming_names how) {
   const auto& request = c.request;
   const auto of = family_of(how);
-  auto key = read_service_key(request, how);
+  auto key = read_service_key(c, how);
   if (!key)
     co_return error_reply(of, request, key.error());
-  auto full = read_full_beat(request);
+  auto full = read_full_beat(c);
   if (!full)
     co_return error_reply(of, request, full.error());
   // A light beat without an address is one of an unknown instance.
@@ -200,8 +200,7 @@ awaitable<response> do_beat(context& c, naming_names how) {
   const auto port =
       full->has_value()
           ? (*full)->port
-          : static_cast<std::uint16_t>(
-              integer(trim(request.params().get("port"))).value_or(0));
+          : read_port(trim(request.params().get("port"))).value_or(0);
   if (ip.empty())
     co_return beat_reply({});
   const auto answer =
@@ -229,7 +228,7 @@ awaitable<response> instance_register_v3(context& c) {
     const auto done = co_await do_register(c, how);
     co_return ok_or_error(c, how, done);
   }
-  auto key = read_service_key(c.request, how);
+  auto key = read_service_key(c, how);
   if (!key)
     co_return error_reply(family::envelope, c.request, key.error());
   const auto place = read_place(c.request, how);
@@ -271,7 +270,7 @@ awaitable<response> instance_get_v2(context& c) {
 }
 
 awaitable<response> instance_list_v1(context& c) {
-  const auto key = read_service_view(c.request, naming_names::v1);
+  const auto key = read_service_view(c, naming_names::v1);
   if (!key)
     co_return error_reply(family::naming_v1, c.request, key.error());
   const auto wanted = selection_of(c.request.params(), "clusters");
@@ -283,7 +282,7 @@ awaitable<response> instance_list_v1(context& c) {
 }
 
 awaitable<response> instance_list_v2(context& c) {
-  const auto key = read_service_view(c.request, naming_names::v2_argument);
+  const auto key = read_service_view(c, naming_names::v2_argument);
   if (!key)
     co_return error_reply(family::envelope, c.request, key.error());
   const auto wanted = selection_of(c.request.params(), "clusterName");
@@ -293,7 +292,7 @@ awaitable<response> instance_list_v2(context& c) {
 }
 
 awaitable<response> instance_list_v3(context& c) {
-  const auto key = read_service_view(c.request, naming_names::v3);
+  const auto key = read_service_view(c, naming_names::v3);
   if (!key)
     co_return error_reply(family::envelope, c.request, key.error());
   const auto view = view_of(c, *key);

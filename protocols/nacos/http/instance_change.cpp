@@ -54,10 +54,10 @@ awaitable<or_error<void>> lay_over(context& c, const service_key& key,
 /// PUT: weight, enabled and metadata all replace what was laid over before; the
 /// instance need not be there, the service must.
 awaitable<or_error<void>> update(context& c, naming_names how) {
-  const auto key = read_service_key(c.request, how);
+  const auto key = read_service_key(c, how);
   if (!key)
     co_return refuse(key.error());
-  const auto instance = read_instance(c.request, how);
+  const auto instance = read_instance(c, how);
   if (!instance)
     co_return refuse(instance.error());
   if (!exists(view_of(c, key->view()).get()))
@@ -82,14 +82,15 @@ struct patch_form {
   pb::OverridePut::Metadata metadata = put_mode::KEEP;
 };
 
-or_error<patch_form> read_patch(const common::params& params) {
+or_error<patch_form> read_patch(const context& c) {
+  const auto& params = c.request.params();
   patch_form form;
   if (const auto text = params.find("metadata"); text && !blank(*text)) {
     const auto metadata =
         read_metadata(*text, wire_code::instance_metadata_error);
     if (!metadata)
       return refuse(metadata.error());
-    if (auto fault = check_metadata(*metadata))
+    if (auto fault = check_metadata(*metadata, parts_of(c).rules))
       return refuse(illegal_name(std::move(*fault)));
     set_metadata(form.values, *metadata);
     form.metadata = put_mode::REPLACE;
@@ -106,13 +107,13 @@ or_error<patch_form> read_patch(const common::params& params) {
 }
 
 awaitable<or_error<void>> patch(context& c, naming_names how) {
-  const auto key = read_service_key(c.request, how);
+  const auto key = read_service_key(c, how);
   if (!key)
     co_return refuse(key.error());
   const auto place = read_place(c.request, how);
   if (!place)
     co_return refuse(place.error());
-  auto form = read_patch(c.request.params());
+  auto form = read_patch(c);
   if (!form)
     co_return refuse(form.error());
   const auto view = view_of(c, key->view());
@@ -150,7 +151,7 @@ std::vector<naming::hosted_ptr> batch_targets(const naming::service_view& view,
 awaitable<or_error<std::string>> change_metadata(context& c, naming_names how,
                                                  put_mode::Metadata mode) {
   const auto& params = c.request.params();
-  const auto key = read_service_key(c.request, how);
+  const auto key = read_service_key(c, how);
   if (!key)
     co_return refuse(key.error());
   const auto text = need(params, "metadata", [how](std::string_view name) {

@@ -157,13 +157,14 @@ response short_reply(std::span<const listened> changed) {
   return answer;
 }
 
-std::optional<std::string> check_items(std::span<const listened> items) {
+std::optional<std::string> check_items(std::span<const listened> items,
+                                       const request_rules& rules) {
   for (const auto& item : items) {
     checked_names names;
     names.space = item.tenant;
     names.group = item.group;
     names.data_id = item.data_id;
-    if (auto fault = check_names(names))
+    if (auto fault = check_names(names, rules))
       return fault;
   }
   return std::nullopt;
@@ -183,7 +184,7 @@ awaitable<response> config_listen_v1(context& c) {
   auto items = parse_listening(text);
   if (!items)
     co_return poll_error(request, items.error());
-  if (auto fault = check_items(*items))
+  if (auto fault = check_items(*items, parts_of(c).rules))
     co_return error_reply(family::config_v1, request,
                           illegal_name(std::move(*fault)));
   poll p{c, std::move(*items), {}, nullptr};

@@ -130,12 +130,12 @@ constexpr space_names create_v1{"customNamespaceId", "namespaceName"};
 constexpr space_names update_v1{"namespace", "namespaceShowName"};
 constexpr space_names names_v2{"namespaceId", "namespaceName"};
 
-or_error<void> check_space(const common::params& params,
-                           const space_names& names) {
+or_error<void> check_space(const context& c, const space_names& names) {
+  const auto& params = c.request.params();
   checked_names checked;
   checked.space = trim(params.get(names.id));
   checked.space_name = params.get(names.name);
-  if (auto fault = check_names(checked))
+  if (auto fault = check_names(checked, parts_of(c).rules))
     return refuse(illegal_name(std::move(*fault)));
   return {};
 }
@@ -224,7 +224,7 @@ awaitable<response> namespace_get_v1(context& c) {
 
 awaitable<response> namespace_create_v1(context& c) {
   const auto& params = c.request.params();
-  if (auto fine = check_space(params, create_v1); !fine)
+  if (auto fine = check_space(c, create_v1); !fine)
     co_return console_error(c, fine.error());
   const auto name =
       need(params, create_v1.name, &missing_console, blanks::count);
@@ -245,7 +245,7 @@ awaitable<response> namespace_update_v1(context& c) {
         !value)
       co_return console_error(c, value.error());
   // A bad name is no refusal here, only not done.
-  if (!check_space(params, update_v1))
+  if (!check_space(c, update_v1))
     co_return json_reply("false");
   const auto done = co_await put_space(c, update_v1, pb::NamespacePut::UPDATE);
   if (!done_or_absent(done))
@@ -280,7 +280,7 @@ awaitable<response> namespace_get_v2(context& c) {
 
 awaitable<response> namespace_create_v2(context& c) {
   const auto& params = c.request.params();
-  if (auto fine = check_space(params, names_v2); !fine)
+  if (auto fine = check_space(c, names_v2); !fine)
     co_return v2_error(c, fine.error());
   const auto id = need(params, names_v2.id, &missing_v2_form, blanks::count);
   if (!id)
@@ -306,7 +306,7 @@ awaitable<response> namespace_create_v2(context& c) {
 
 awaitable<response> namespace_update_v2(context& c) {
   const auto& params = c.request.params();
-  if (auto fine = check_space(params, names_v2); !fine)
+  if (auto fine = check_space(c, names_v2); !fine)
     co_return v2_error(c, fine.error());
   for (const auto name : {names_v2.id, names_v2.name})
     if (const auto value = need(params, name, &missing_v2_form); !value)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocols/common/route.hpp"
+#include "protocols/nacos/codec/request_rules.hpp"
 
 namespace muster::nacos {
 
@@ -13,6 +14,9 @@ class pusher;
 struct http_parts final : common::product_parts {
   /// Null: clients of 1.x hear of changes by their polls only.
   udp::pusher* pushes = nullptr;
+  request_rules rules;
+  /// Days that the history is kept; only told.
+  std::uint32_t retention_days = 30;
 };
 
 /// Those of the request's product.

@@ -117,6 +117,13 @@ std::optional<std::int64_t> integer(std::string_view text) noexcept {
   return value;
 }
 
+std::optional<std::uint16_t> read_port(std::string_view text) noexcept {
+  const auto value = integer(text);
+  if (!value || *value < 0 || *value > 65'535)
+    return std::nullopt;
+  return static_cast<std::uint16_t>(*value);
+}
+
 page_range range_of(const page& p, std::size_t total) noexcept {
   const auto skipped = p.number - 1;
   if (skipped > total / p.size)
@@ -125,14 +132,14 @@ page_range range_of(const page& p, std::size_t total) noexcept {
   return {begin, begin + std::min(p.size, total - begin)};
 }
 
-or_error<key_view> read_config_key(const http::request& request,
+or_error<key_view> read_config_key(const common::context& c,
                                    const config_names& names) {
-  const auto& params = request.params();
+  const auto& params = c.request.params();
   checked_names checked;
   checked.space = params.get(names.space);
   checked.group = params.get(names.group);
   checked.data_id = params.get("dataId");
-  if (auto fault = check_names(checked))
+  if (auto fault = check_names(checked, parts_of(c).rules))
     return refuse(illegal_name(std::move(*fault)));
   const auto data_id = need(params, "dataId", names.missing, names.when);
   if (!data_id)
@@ -148,15 +155,16 @@ or_error<key_view> read_config_key(const http::request& request,
   return key_view{space_or_public(checked.space), *group, *data_id};
 }
 
-or_error<config_form> read_publish(const http::request& request, family of) {
+or_error<config_form> read_publish(const common::context& c, family of) {
   const auto v1 = of == family::config_v1;
   auto names = v1 ? config_names_v1 : config_names_v2;
   if (!v1) {
     names.missing = &missing_form_text;
     names.when = blanks::missing;
   }
+  const auto& request = c.request;
   const auto& params = request.params();
-  const auto key = read_config_key(request, names);
+  const auto key = read_config_key(c, names);
   if (!key)
     return refuse(key.error());
   const auto content = need(params, "content", names.missing, names.when);
@@ -178,7 +186,7 @@ or_error<config_form> read_publish(const http::request& request, family of) {
   form.cas_md5 = trim(request.header("casMd5"));
   form.beta_ips = request.header("betaIps");
   form.tag = params.get("tag");
-  if (auto fine = check_form(form); !fine) {
+  if (auto fine = check_form(form, parts_of(c).rules); !fine) {
     auto error = invalid(std::move(fine.error().text));
     if (v1 && fine.error().late) {
       error.text = "false";
@@ -189,8 +197,8 @@ or_error<config_form> read_publish(const http::request& request, family of) {
   return form;
 }
 
-or_error<void> check_naming(const http::request& request, naming_names how) {
-  const auto& params = request.params();
+or_error<void> check_naming(const common::context& c, naming_names how) {
+  const auto& params = c.request.params();
   const auto name = trimmed(params, "serviceName");
   const auto parts =
       how == naming_names::v3 ? name_parts{{}, name} : split_grouped(name);
@@ -208,7 +216,7 @@ or_error<void> check_naming(const http::request& request, naming_names how) {
     checked.cluster = trimmed(params, "cluster");
   checked.ip = trimmed(params, "ip");
   checked.port = trimmed(params, "port");
-  if (auto fault = check_names(checked))
+  if (auto fault = check_names(checked, parts_of(c).rules))
     return refuse(illegal_name(std::move(*fault)));
   return {};
 }
@@ -227,11 +235,10 @@ or_error<key_view> service_view_of(const http::request& request,
                   parts.service};
 }
 
-or_error<key_view> read_service_view(const http::request& request,
+or_error<key_view> read_service_view(const common::context& c,
                                      naming_names how) {
-  return read_service_view(request, how, [how](std::string_view name) {
-    return missing_of(how, name);
-  });
+  return read_service_view(
+      c, how, [how](std::string_view name) { return missing_of(how, name); });
 }
 
 service_key to_key(const key_view& view) {
@@ -254,10 +261,10 @@ or_error<instance_place> read_place(const http::request& request,
   const auto port = need_in(request, how, "port");
   if (!port)
     return refuse(port.error());
-  // The parameter check has let only 0…65535 through.
-  const auto value = integer(*port).value_or(0);
-  return instance_place{*ip, static_cast<std::uint16_t>(value),
-                        read_cluster(request.params())};
+  const auto number = read_port(*port);
+  if (!number)
+    return refuse(not_a_number(*port));
+  return instance_place{*ip, *number, read_cluster(request.params())};
 }
 
 or_error<double> read_number(std::string_view text) {
@@ -294,13 +301,14 @@ or_error<naming::metadata_map> read_metadata(std::string_view text,
   return std::move(*metadata);
 }
 
-or_error<naming::instance> read_instance(const http::request& request,
+or_error<naming::instance> read_instance(const common::context& c,
                                          naming_names how) {
+  const auto& request = c.request;
   auto metadata = read_metadata(request.params().get("metadata"),
                                 wire_code::instance_metadata_error);
   if (!metadata)
     return refuse(std::move(metadata.error()));
-  if (auto fault = check_metadata(*metadata))
+  if (auto fault = check_metadata(*metadata, parts_of(c).rules))
     return refuse(illegal_name(std::move(*fault)));
   const auto place = read_place(request, how);
   if (!place)

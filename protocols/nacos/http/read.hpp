@@ -9,9 +9,11 @@
 #include "protocols/common/params.hpp"
 #include "protocols/nacos/codec/config_form.hpp"
 #include "protocols/nacos/http/answers.hpp"
+#include "protocols/nacos/http/parts.hpp"
 
 /// From parameters to what handlers work with, with the refusals of each
-/// version. Views are into the request. Pure, any thread.
+/// version. Views are into the request. What is checked takes the rules from
+/// the context's parts. Pure, any thread.
 namespace muster::nacos {
 
 /// Whether a parameter that is there but blank counts as missing.
@@ -59,11 +61,11 @@ extern const config_names config_names_v2;
 extern const config_names config_names_v3_client;
 
 /// Namespace, group and dataId: parameter check first, then presence.
-or_error<key_view> read_config_key(const http::request& request,
+or_error<key_view> read_config_key(const common::context& c,
                                    const config_names& names);
 
 /// The form of a publish, checked.
-or_error<config_form> read_publish(const http::request& request, family of);
+or_error<config_form> read_publish(const common::context& c, family of);
 
 // -- naming -------------------------------------------------------------------
 
@@ -80,22 +82,25 @@ enum class naming_names {
 /// and port; views into the request. `missing` says what an absent service name
 /// means.
 template <class Missing>
-or_error<key_view> read_service_view(const http::request& request,
-                                     naming_names how, Missing missing);
+or_error<key_view> read_service_view(const common::context& c, naming_names how,
+                                     Missing missing);
 /// The same with the usual error of that version's forms.
-or_error<key_view> read_service_view(const http::request& request,
+or_error<key_view> read_service_view(const common::context& c,
                                      naming_names how);
 
 service_key to_key(const key_view& view);
 /// `read_service_view`, owning its texts.
 template <class... Missing>
-or_error<service_key> read_service_key(const http::request& request,
+or_error<service_key> read_service_key(const common::context& c,
                                        naming_names how, Missing... missing) {
-  const auto view = read_service_view(request, how, missing...);
+  const auto view = read_service_view(c, how, missing...);
   if (!view)
     return refuse(view.error());
   return to_key(*view);
 }
+
+/// A port, 0 to 65535; nothing for anything else.
+std::optional<std::uint16_t> read_port(std::string_view text) noexcept;
 
 /// Where an instance is.
 struct instance_place {
@@ -107,7 +112,7 @@ or_error<instance_place> read_place(const http::request& request,
                                     naming_names how);
 
 /// A whole instance, as registration and update send it, checked.
-or_error<naming::instance> read_instance(const http::request& request,
+or_error<naming::instance> read_instance(const common::context& c,
                                          naming_names how);
 
 /// Metadata of an instance; absent = empty.
@@ -143,17 +148,17 @@ or_error<std::string_view> need(const common::params& params,
 or_error<key_view> service_view_of(const http::request& request,
                                    std::string_view name, naming_names how);
 /// The parameter check of a naming request (nacos-http 1.8).
-or_error<void> check_naming(const http::request& request, naming_names how);
+or_error<void> check_naming(const common::context& c, naming_names how);
 
 template <class Missing>
-or_error<key_view> read_service_view(const http::request& request,
-                                     naming_names how, Missing missing) {
-  if (auto fine = check_naming(request, how); !fine)
+or_error<key_view> read_service_view(const common::context& c, naming_names how,
+                                     Missing missing) {
+  if (auto fine = check_naming(c, how); !fine)
     return refuse(std::move(fine.error()));
-  const auto name = need(request.params(), "serviceName", missing);
+  const auto name = need(c.request.params(), "serviceName", missing);
   if (!name)
     return refuse(name.error());
-  return service_view_of(request, *name, how);
+  return service_view_of(c.request, *name, how);
 }
 
 } // namespace muster::nacos

@@ -23,7 +23,7 @@ constexpr std::size_t v2_page_size_max = 500;
 
 /// `serviceName` as v1's service calls miss it.
 or_error<service_key> v1_key(context& c) {
-  return read_service_key(c.request, naming_names::v1, &missing_framework);
+  return read_service_key(c, naming_names::v1, &missing_framework);
 }
 
 api_error not_found(const service_key& key) {
@@ -350,7 +350,7 @@ awaitable<response> service_create_v1(context& c) {
 }
 
 awaitable<response> service_create_v2(context& c) {
-  auto key = read_service_key(c.request, naming_names::v2);
+  auto key = read_service_key(c, naming_names::v2);
   const auto ephemeral = v2_ephemeral(c.request.params());
   const auto done = co_await create(c, std::move(key), ephemeral);
   co_return v2_reply(c, done);
@@ -367,7 +367,7 @@ awaitable<response> service_update_v1(context& c) {
 }
 
 awaitable<response> service_update_v2(context& c) {
-  auto key = read_service_key(c.request, naming_names::v2);
+  auto key = read_service_key(c, naming_names::v2);
   const auto done = co_await update(c, std::move(key));
   co_return v2_reply(c, done);
 }
@@ -379,7 +379,7 @@ awaitable<response> service_remove_v1(context& c) {
 }
 
 awaitable<response> service_remove_v2(context& c) {
-  auto key = read_service_key(c.request, naming_names::v2_argument);
+  auto key = read_service_key(c, naming_names::v2_argument);
   const auto done = co_await remove(c, std::move(key));
   co_return v2_reply(c, done);
 }
@@ -391,14 +391,14 @@ awaitable<response> service_get_v1(context& c) {
 }
 
 awaitable<response> service_get_v2(context& c) {
-  auto key = read_service_key(c.request, naming_names::v2_argument);
+  auto key = read_service_key(c, naming_names::v2_argument);
   const auto body = get(c, std::move(key), &detail_v2);
   co_return body ? envelope(*body)
                  : error_reply(family::envelope, c.request, body.error());
 }
 
 awaitable<response> service_list_v1(context& c) {
-  auto checked = check_naming(c.request, naming_names::v1);
+  auto checked = check_naming(c, naming_names::v1);
   if (!checked)
     co_return error_reply(family::naming_v1, c.request, checked.error());
   const auto wanted = v1_page(c.request.params());
@@ -410,7 +410,7 @@ awaitable<response> service_list_v1(context& c) {
 }
 
 awaitable<response> service_list_v2(context& c) {
-  auto checked = check_naming(c.request, naming_names::v2);
+  auto checked = check_naming(c, naming_names::v2);
   if (!checked)
     co_return error_reply(family::envelope, c.request, checked.error());
   const auto wanted = v2_page(c.request.params());

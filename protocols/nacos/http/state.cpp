@@ -19,7 +19,7 @@ constexpr std::string_view console_policy = "script-src 'self'";
 constexpr std::string_view ok_json = R"("ok")";
 
 /// Settings that no request changes and that this node does not vary.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 19>
+constexpr std::array<std::pair<std::string_view, std::string_view>, 17>
     fixed_state{{
         {"auth_system_type", "nacos"},
         {"auth_enabled", "false"},
@@ -28,8 +28,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 19>
         {"console_ui_enabled", "false"},
         {"datasource_platform", ""},
         {"plugin_datasource_log_enabled", "false"},
-        {"config_retention_days", "30"},
-        {"maxContent", "10485760"},
         {"isManageCapacity", "true"},
         {"isCapacityLimitCheck", "false"},
         {"defaultClusterQuota", "100000"},
@@ -42,7 +40,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 19>
         {"notifyConnectTimeout", "100"},
     }};
 
-std::string state_json(const api::node_facts& facts) {
+std::string state_json(const context& c) {
+  const auto& facts = c.node.facts();
+  const auto& parts = parts_of(c);
   std::string body;
   json_out out(body);
   out.object()
@@ -51,6 +51,8 @@ std::string state_json(const api::node_facts& facts) {
       .member("function_mode", nullptr)
       .member("server_port", std::to_string(facts.http_port))
       .member("notifySocketTimeout", "200")
+      .member("config_retention_days", std::to_string(parts.retention_days))
+      .member("maxContent", std::to_string(parts.rules.content_length_max))
       .member("muster_version", facts.version);
   for (const auto& [name, value] : fixed_state)
     out.member(name, value);
@@ -99,15 +101,15 @@ response login_reply(context& c) {
 } // namespace
 
 awaitable<response> state_plain(context& c) {
-  co_return json_reply(state_json(c.node.facts()));
+  co_return json_reply(state_json(c));
 }
 
 awaitable<response> state_console(context& c) {
-  co_return with_policy(json_reply(state_json(c.node.facts())));
+  co_return with_policy(json_reply(state_json(c)));
 }
 
 awaitable<response> state_admin(context& c) {
-  co_return envelope(state_json(c.node.facts()));
+  co_return envelope(state_json(c));
 }
 
 awaitable<response> liveness_v1(context&) {

@@ -426,6 +426,36 @@ TEST_CASE("bad names and values are refused with their type, nothing changes") {
               "InstanceResponse", -401);
 }
 
+TEST_CASE("what an operator sets about requests holds here, too") {
+  door_settings settings;
+  settings.rules.content_length_max = 5;
+  settings.rules.metadata_length_max = 3;
+  served_node node(settings);
+  sdk_client client(node, "naming");
+  const auto publish = [](sdk_client& by, const char* content) {
+    return by.ask("ConfigPublishRequest",
+                  with(config_of("a"), {{"content", content}}));
+  };
+  const auto register_with = [](sdk_client& by, const char* name,
+                                json::object metadata) {
+    auto instance = instance_of("1.1.1.1", 1);
+    instance["metadata"] = std::move(metadata);
+    return by.ask("InstanceRequest",
+                  with(service_of(name),
+                       {{"type", "registerInstance"}, {"instance", instance}}));
+  };
+  CHECK(publish(client, "12345").body.at("success") == true);
+  CHECK(publish(client, "123456").body.at("success") == false);
+  CHECK(register_with(client, "s", {{"a", "bc"}}).body.at("success") == true);
+  check_error(register_with(client, "s", {{"a", "bcd"}}), "InstanceResponse",
+              400);
+  check_error(register_with(client, "s t", {}), "InstanceResponse", 400);
+  settings.rules.check_parameters = false;
+  served_node lenient(settings);
+  sdk_client other(lenient, "naming");
+  CHECK(register_with(other, "s t", {{"a", "bcd"}}).body.at("success") == true);
+}
+
 TEST_CASE("services are listed in pages, beyond the end there is nothing") {
   served_node node;
   sdk_client client(node, "naming");

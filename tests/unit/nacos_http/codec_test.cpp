@@ -16,7 +16,7 @@ using namespace muster::nacos;
 namespace {
 
 std::string checked(const checked_names& names) {
-  return check_names(names).value_or("fine");
+  return check_names(names, {}).value_or("fine");
 }
 
 naming::instance sample() {
@@ -42,7 +42,7 @@ config_form good_form() {
 }
 
 std::string fault_of(const config_form& form) {
-  const auto fine = check_form(form);
+  const auto fine = check_form(form, {});
   return fine ? "fine"
               : (fine.error().late ? "late: " : "") + fine.error().text;
 }
@@ -214,7 +214,7 @@ TEST_CASE("registration refuses short time-outs and odd cluster names") {
       check_instance(i).value().starts_with("Instance 'heart beat interval'"));
   CHECK(heartbeat_times(i.metadata).timeout == milliseconds{1000});
   i.metadata = {{"k", std::string(1024, 'v')}};
-  CHECK(check_metadata(i.metadata).value().contains("1024"));
+  CHECK(check_metadata(i.metadata, {}).value().contains("1024"));
 }
 
 TEST_CASE("publish form: every refusal, and where it is found") {
@@ -242,10 +242,37 @@ TEST_CASE("publish form: every refusal, and where it is found") {
   form = good_form();
   form.key.group = "";
   CHECK(fault_of(form) == "invalid group : ");
-  const std::string big(content_length_max + 1, 'x');
+  const std::string big(request_rules{}.content_length_max + 1, 'x');
   CHECK(fault(&f::content, big) == "invalid content, over 10485760");
-  const std::string most(content_length_max, 'x');
+  const std::string most(request_rules{}.content_length_max, 'x');
   CHECK(fault(&f::content, most) == "fine");
+}
+
+TEST_CASE("rules: what an operator sets about requests") {
+  checked_names names;
+  names.service = "a b";
+  names.port = "70000";
+  naming::metadata_map metadata{{"key", "value"}};
+  request_rules rules;
+  rules.metadata_length_max = 7;
+  CHECK(check_names(names, rules));
+  CHECK(check_metadata(metadata, rules).value().contains("exceed 7."));
+  rules.metadata_length_max = 8;
+  CHECK_FALSE(check_metadata(metadata, rules));
+  rules.metadata_length_max = 7;
+  rules.check_parameters = false;
+  CHECK_FALSE(check_names(names, rules));
+  CHECK_FALSE(check_metadata(metadata, rules));
+  auto form = good_form();
+  form.content = "123456";
+  rules.content_length_max = 5;
+  CHECK(check_form(form, rules).error().text == "invalid content, over 5");
+  rules.content_length_max = 6;
+  CHECK(check_form(form, rules));
+  form.tag = "blue";
+  rules.grays_max = 3;
+  const auto tagged = publish_command(form, rules, wall_time{});
+  CHECK(tagged->gray_publish().max_versions() == 3);
 }
 
 TEST_CASE("publish form: the command") {
@@ -254,7 +281,7 @@ TEST_CASE("publish form: the command") {
   form.app_name = "shop";
   form.cas_md5 = "m";
   const wall_time now{milliseconds{5}};
-  const auto formal = publish_command(form, now);
+  const auto formal = publish_command(form, {}, now);
   REQUIRE(formal->has_config_publish());
   CHECK(formal->time_ms() == 5);
   CHECK(formal->config_publish().md5() == "9dd4e461268c8034f5c8564e155c67a6");
@@ -263,13 +290,13 @@ TEST_CASE("publish form: the command") {
   CHECK_FALSE(formal->config_publish().has_tags());
   CHECK(formal->config_publish().cas_md5() == "m");
   form.tag = "blue";
-  const auto tagged = publish_command(form, now);
+  const auto tagged = publish_command(form, {}, now);
   REQUIRE(tagged->has_gray_publish());
   CHECK(tagged->gray_publish().name() == "tag_blue");
   CHECK(tagged->gray_publish().expression() == "blue");
   CHECK(tagged->gray_publish().priority() == 2147483646);
   form.beta_ips = "1.1.1.1,2.2.2.2";
-  const auto beta = publish_command(form, now);
+  const auto beta = publish_command(form, {}, now);
   CHECK(beta->gray_publish().name() == "beta");
   CHECK(beta->gray_publish().expression() == "1.1.1.1,2.2.2.2");
   CHECK(beta->gray_publish().priority() == 2147483647);

@@ -304,3 +304,34 @@ TEST_CASE("state: health follows the node, login answers without accounts") {
   CHECK(json_of(login).at("username") == "me");
   CHECK(run({method::post, "/v3/auth/user/login"}).status == 400);
 }
+
+TEST_CASE("settings: rules and what the state tells of them") {
+  memory_node node;
+  caller run(node);
+  const call bad_name{method::post,
+                      "/v1/ns/instance?serviceName=a%20b&ip=1.1.1.1&port=1"};
+  const call long_metadata{method::post,
+                           "/v1/ns/instance?serviceName=s&ip=1.1.1.1&port=1",
+                           "metadata=k%3D" + std::string(1024, 'v')};
+  CHECK(run(bad_name).status == 400);
+  CHECK(run(long_metadata).status == 400);
+  CHECK(body_of(run(publish("content=123456"))) == "true");
+  auto parts = std::make_shared<nacos::http_parts>();
+  parts->rules.check_parameters = false;
+  parts->rules.content_length_max = 5;
+  parts->rules.grays_max = 1;
+  parts->retention_days = 7;
+  run.parts = parts;
+  CHECK(body_of(run(bad_name)) == "ok");
+  CHECK(body_of(run(long_metadata)) == "ok");
+  CHECK(
+      run({method::post, "/v1/ns/instance?serviceName=s&ip=1.1.1.1&port=70000"})
+          .status
+      == 400);
+  CHECK(body_of(run(publish("content=123456"))).contains("over 5"));
+  CHECK(body_of(run(publish("content=12345&tag=one"))) == "true");
+  CHECK(run(publish("content=12345&tag=two")).status != 200);
+  const auto state = json_of(run({method::get, "/v1/console/server/state"}));
+  CHECK(state.at("maxContent") == "5");
+  CHECK(state.at("config_retention_days") == "7");
+}
