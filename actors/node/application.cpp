@@ -1,5 +1,6 @@
 #include "actors/node/application.hpp"
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <utility>
@@ -58,6 +59,10 @@ runtime::node_options node_of(const settings& s, node_id self) {
   o.naming.push_merge = s.naming.push_delay;
   o.naming.service.expire_instances = s.naming.expire_instances;
   o.naming.service.empty_kept = s.naming.empty_service_expire;
+  o.naming.service.forget_empty = s.naming.empty_service_auto_clean;
+  o.naming.service.client_kept = s.naming.client_expire;
+  o.naming.idle_before_probe = s.grpc.connection_stale;
+  o.naming.config_push_tries_max = s.config.push_retries_max;
   o.housekeeping.history_kept = std::chrono::days(s.config.retention_days);
   o.housekeeping.compact_after_entries = s.storage.snapshot_threshold;
   o.config_cache_bytes = s.storage.config_cache_bytes;
@@ -67,12 +72,24 @@ runtime::node_options node_of(const settings& s, node_id self) {
   return o;
 }
 
+nacos::request_rules rules_of(const settings& s) {
+  nacos::request_rules o;
+  o.check_parameters = s.check.parameters;
+  o.metadata_length_max = s.naming.metadata_chars_max;
+  o.content_length_max = s.config.content_bytes_max;
+  o.grays_max = s.config.gray_versions_max;
+  return o;
+}
+
 http::server_settings http_of(const settings& s) {
   http::server_settings o;
   o.bind = s.server.address;
   o.port = s.server.port;
   o.limits.connections_max = s.http.connections_max;
   o.limits.head_bytes_max = s.http.head_bytes_max;
+  o.limits.body_bytes_max = s.http.body_bytes_max;
+  o.limits.body_bytes_total_max = std::max<std::size_t>(
+      o.limits.body_bytes_total_max, s.http.body_bytes_max);
   o.limits.head_timeout = s.http.head_timeout;
   o.limits.body_total_timeout = s.http.request_timeout;
   o.limits.idle_timeout = s.http.keep_alive;
@@ -90,7 +107,9 @@ nacos::remote::door_settings grpc_of(const settings& s) {
   o.streams.queued_messages_max = s.grpc.push_queue_max;
   o.auth = {s.auth.enabled, s.auth.admin_enabled, s.auth.console_enabled};
   o.streams.stalled_after = s.grpc.push_timeout;
-  o.keepalive = {s.grpc.keep_alive_time, s.grpc.keep_alive_timeout};
+  o.keepalive = {s.grpc.keep_alive_time, s.grpc.keep_alive_timeout,
+                 s.grpc.permit_keep_alive_time};
+  o.rules = rules_of(s);
   o.fuzzy_configs = {s.config.fuzzy_patterns_max, s.config.fuzzy_matches_max};
   o.fuzzy_services = {s.naming.fuzzy_patterns_max, s.naming.fuzzy_matches_max};
   return o;
@@ -145,6 +164,8 @@ application::start(const settings& s, storage::environment_factory environment) 
   p->metrics->add(p->pushes->metrics());
   auto http_parts = std::make_shared<nacos::http_parts>();
   http_parts->pushes = p->pushes.get();
+  http_parts->rules = rules_of(s);
+  http_parts->retention_days = s.config.retention_days;
   p->products = {nacos::http_product(std::move(http_parts))};
   p->http = std::make_unique<http::server>(http_of(s), *p->node, *p->pool,
                                            p->products, p->metrics);

@@ -46,8 +46,9 @@ struct settings {
     seconds request_timeout{60};      ///< until a request is read completely
     seconds head_timeout{10};         ///< until a request's head is read
     std::uint64_t head_bytes_max = 65536;
-    /// Largest body of any route. Above config.content_bytes_max, since a form
-    /// can grow three times by percent-encoding.
+    /// Largest body of any route; what takes contents takes this much. Above
+    /// config.content_bytes_max, since a form can grow three times by
+    /// percent-encoding.
     std::uint64_t body_bytes_max = 33554432;
     std::uint32_t connections_max = 50000;
   } http;
@@ -58,7 +59,10 @@ struct settings {
     std::uint64_t inbound_bytes_max = 10485760;
     milliseconds keep_alive_time{7200000};
     milliseconds keep_alive_timeout{20000};
-    milliseconds permit_keep_alive_time{300000};
+    /// A client that pings more often is sent away (GOAWAY); 0 = it may. Nacos'
+    /// 300,000; Muster's own default is 0: a ping costs next to nothing, and
+    /// some clients send them each minute.
+    milliseconds permit_keep_alive_time{0};
     /// Streams of clients. Batata's 10,000; Muster's own default is 50,000.
     std::uint32_t connections_max = 50000;
     /// A stream whose client reads nothing for this long is cut off. Batata's
@@ -67,8 +71,9 @@ struct settings {
     /// Pushes that wait for a slow client, per stream. Batata's 128; Muster's
     /// own default is 1024, for clients that subscribe to much at once.
     std::uint32_t push_queue_max = 1024;
-    /// A connection from which nothing came for this long is probed.
-    milliseconds connection_stale{60000};
+    /// A connection from which nothing came for this long is probed. Batata's
+    /// 60 s; Muster's own default is Nacos' 20 s.
+    milliseconds connection_stale{20000};
   } grpc;
 
   struct naming_group {
@@ -76,9 +81,10 @@ struct settings {
     /// Changes of one service are merged for this long before they are pushed.
     /// Nacos' 500; Muster's own default is 50.
     milliseconds push_delay{50};
-    bool empty_service_auto_clean = true;
+    bool empty_service_auto_clean = true; ///< false: existing services stay
     milliseconds empty_service_expire{60000};
-    milliseconds clean_interval{60000};
+    /// A client of heart-beats that is silent for so long goes with all it
+    /// registered, whatever `expire_instances` and its metadata say.
     milliseconds client_expire{180000};
     std::uint32_t metadata_chars_max = 1024;
     std::uint32_t fuzzy_patterns_max = 20;
@@ -89,6 +95,8 @@ struct settings {
     std::uint64_t content_bytes_max = 10485760;
     std::uint32_t retention_days = 30;  ///< of the history
     std::uint32_t gray_versions_max = 10;
+    /// Pushes of a change that a client leaves unanswered before it is cut off;
+    /// 0 = any number.
     std::uint32_t push_retries_max = 50;
     std::uint32_t fuzzy_patterns_max = 20;
     std::uint32_t fuzzy_matches_max = 500;
@@ -113,10 +121,6 @@ struct settings {
     std::string format = "plain"; ///< plain or json
     std::string file;           ///< beside stderr; empty = none
   } log;
-
-  struct metrics_group {
-    bool enabled = true; ///< /nacos/actuator/prometheus answers
-  } metrics;
 
   struct auth_group {
     bool enabled = false;

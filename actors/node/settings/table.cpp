@@ -187,9 +187,8 @@ constexpr std::array rows{
     "server.http.max-head-size|server.max-http-header-size"
     "|server.max-http-request-header-size",
     1024, mib),
-  not_yet(size<&s::http, &s::http_group::body_bytes_max>(
-      "server.http.max-payload-size", 1024, 1024 * mib),
-          "33554432"),
+  size<&s::http, &s::http_group::body_bytes_max>(
+    "server.http.max-payload-size", 1024, 1024 * mib),
   number<&s::http, &s::http_group::connections_max>(
     "server.http.max-connections|server.tomcat.max-connections", 1, many),
 
@@ -205,56 +204,43 @@ constexpr std::array rows{
     "remote.server.grpc.sdk.keep-alive-time", 1000, day_ms),
   number<&s::grpc, &s::grpc_group::keep_alive_timeout>(
     "remote.server.grpc.sdk.keep-alive-timeout", 100, day_ms),
-  not_yet(number<&s::grpc, &s::grpc_group::permit_keep_alive_time>(
-      "remote.server.grpc.sdk.permit-keep-alive-time", 100, day_ms),
-          "300000"),
+  number<&s::grpc, &s::grpc_group::permit_keep_alive_time>(
+    "remote.server.grpc.sdk.permit-keep-alive-time", 0, day_ms),
   number<&s::grpc, &s::grpc_group::connections_max>(
     "server.grpc.max-connections|plugin.control.max-connections", 1, many),
   number<&s::grpc, &s::grpc_group::push_timeout>(
     "server.grpc.push-message-timeout", 10, day_ms),
   number<&s::grpc, &s::grpc_group::push_queue_max>(
     "server.grpc.bistream-channel-capacity", 1, many),
-  not_yet(number<&s::grpc, &s::grpc_group::connection_stale>(
-      "server.grpc.connection-stale-ms", 100, day_ms),
-          "60000"),
+  number<&s::grpc, &s::grpc_group::connection_stale>(
+    "server.grpc.connection-stale-ms", 100, day_ms),
 
   // -- naming ---------------------------------------------------------------
   flag<&s::naming, &s::naming_group::expire_instances>("naming.expireInstance"),
   number<&s::naming, &s::naming_group::push_delay>(
     "naming.push.pushTaskDelay", 0, 60000),
-  not_yet(flag<&s::naming, &s::naming_group::empty_service_auto_clean>(
-      "naming.empty-service.auto-clean"),
-          "true"),
+  flag<&s::naming, &s::naming_group::empty_service_auto_clean>(
+    "naming.empty-service.auto-clean"),
   number<&s::naming, &s::naming_group::empty_service_expire>(
     "naming.clean.empty-service.expired-time", 0, day_ms),
-  not_yet(number<&s::naming, &s::naming_group::clean_interval>(
-      "naming.clean.empty-service.interval"
-      "|naming.empty-service.clean.period-time-ms",
-      10, day_ms),
-          "60000"),
-  not_yet(number<&s::naming, &s::naming_group::client_expire>(
-      "naming.client.expired.time", 100, day_ms),
-          "180000"),
-  not_yet(number<&s::naming, &s::naming_group::metadata_chars_max>(
-      "naming.service.metadata.length", 0, 1024 * 1024),
-          "1024"),
+  number<&s::naming, &s::naming_group::client_expire>(
+    "naming.client.expired.time", 100, day_ms),
+  number<&s::naming, &s::naming_group::metadata_chars_max>(
+    "naming.service.metadata.length", 0, 1024 * 1024),
   number<&s::naming, &s::naming_group::fuzzy_patterns_max>(
     "naming.fuzzy.watch.max.pattern.count", 0, many),
   number<&s::naming, &s::naming_group::fuzzy_matches_max>(
     "naming.fuzzy.watch.max.pattern.match.service.count", 0, many),
 
   // -- config ---------------------------------------------------------------
-  not_yet(size<&s::config, &s::config_group::content_bytes_max>(
-      "config.maxContent|maxContent", 1, 1024 * mib),
-          "10485760"),
+  size<&s::config, &s::config_group::content_bytes_max>(
+    "config.maxContent|maxContent", 1, 1024 * mib),
   number<&s::config, &s::config_group::retention_days>(
     "config.retention.days", 1, 36500),
-  not_yet(number<&s::config, &s::config_group::gray_versions_max>(
-      "config.gray.version.max.count", 0, 1000),
-          "10"),
-  not_yet(number<&s::config, &s::config_group::push_retries_max>(
-      "config.push.maxRetryTime", 0, 10000),
-          "50"),
+  number<&s::config, &s::config_group::gray_versions_max>(
+    "config.gray.version.max.count", 0, 1000),
+  number<&s::config, &s::config_group::push_retries_max>(
+    "config.push.maxRetryTime", 0, 10000),
   number<&s::config, &s::config_group::fuzzy_patterns_max>(
     "config.fuzzy.watch.max.pattern.count", 0, many),
   number<&s::config, &s::config_group::fuzzy_matches_max>(
@@ -283,8 +269,6 @@ constexpr std::array rows{
   choice<&s::log, &s::log_group::format>(
     "log.format", "plain|json|text=plain"),
   text<&s::log, &s::log_group::file>("log.file"),
-  not_yet(flag<&s::metrics, &s::metrics_group::enabled>("prometheus.metrics.enabled"),
-          "true"),
 
   // -- auth -------------------------------------------------------------------
   flag<&s::auth, &s::auth_group::enabled>("core.auth.enabled"),
@@ -316,8 +300,7 @@ constexpr std::array rows{
     "core.api.compatibility.admin.enabled"),
   flag<&s::compatibility, &s::compatibility_group::console>(
     "core.api.compatibility.console.enabled"),
-  not_yet(flag<&s::check, &s::check_group::parameters>("core.param.check.enabled"),
-          "true"),
+  flag<&s::check, &s::check_group::parameters>("core.param.check.enabled"),
   not_yet(flag<&s::check, &s::check_group::namespaces>(
       "core.namespace.validation.enabled"),
           "false"),
@@ -367,6 +350,9 @@ constexpr std::array rows{
   later("logs.console.enabled", "true"),
   later("logs.file.enabled", "false"),
   later("otel.*|metrics.*"),
+  // Nacos' switch of its service discovery for Prometheus, /nacos/prometheus;
+  // the metrics at /nacos/actuator/prometheus are another thing.
+  later("prometheus.metrics.enabled", "false"),
   later("management.endpoints.web.exposure.include"),
   later("plugin.control.*|ratelimit.*"),
   later_secret("config.encryption.*"),
@@ -388,6 +374,9 @@ constexpr std::array rows{
   // Muster always loads before it serves.
   accepted("naming.data.warmup"),
   accepted("naming.empty-service.clean.initial-delay-ms"),
+  // Each service goes at its own time; there is no pass over all of them.
+  accepted("naming.clean.empty-service.interval"
+           "|naming.empty-service.clean.period-time-ms"),
   accepted("naming.clean.expired-metadata.*|naming.push.*"),
   accepted("core.snowflake.*"), accepted("core.monitor.*"),
   accepted("security.ignore.urls"), accepted("correctUsageDelay"),

@@ -161,18 +161,23 @@ TEST_CASE("later and refused settings are never silent") {
     const char* argument;
     bool warns;
   } rows[] = {
-    {"--nacos.k8s.sync.enabled=true", true},
-    {"--nacos.core.auth.ldap.userDn=x", true},
-    {"--nacos.core.protocol.raft.data.election_timeout_ms=5000", true},
-    {"--nacos.functionMode=config", true},
-    {"--nacos.functionMode=all", false},
-    {"--nacos.deployment.type=", false},
-    {"--nacos.core.auth.enable.userAgentAuthWhite=true", true},
-    {"--nacos.core.auth.enable.userAgentAuthWhite=false", false},
-    {"--db.url.0=jdbc:mysql://x", true},
-    {"--nacos.cmdb.dumpTaskInterval=3600", false},
-    {"--spring.jmx.enabled=false", false},
-    {"--nacos.standalone=false", true},
+      {"--nacos.k8s.sync.enabled=true", true},
+      {"--nacos.core.auth.ldap.userDn=x", true},
+      {"--nacos.core.protocol.raft.data.election_timeout_ms=5000", true},
+      {"--nacos.functionMode=config", true},
+      {"--nacos.functionMode=all", false},
+      {"--nacos.deployment.type=", false},
+      {"--nacos.core.auth.enable.userAgentAuthWhite=true", true},
+      {"--nacos.core.auth.enable.userAgentAuthWhite=false", false},
+      {"--db.url.0=jdbc:mysql://x", true},
+      {"--nacos.cmdb.dumpTaskInterval=3600", false},
+      {"--spring.jmx.enabled=false", false},
+      {"--nacos.standalone=false", true},
+      {"--nacos.core.param.check.enabled=false", false},
+      {"--nacos.core.namespace.validation.enabled=true", true},
+      {"--nacos.prometheus.metrics.enabled=true", true},
+      {"--nacos.prometheus.metrics.enabled=false", false},
+      {"--nacos.naming.clean.empty-service.interval=1000", false},
   };
   for (const auto& row : rows) {
     CAPTURE(row.argument);
@@ -180,6 +185,34 @@ TEST_CASE("later and refused settings are never silent") {
     REQUIRE(loaded);
     CHECK(loaded->warnings.size() == (row.warns ? 1 : 0));
   }
+}
+
+TEST_CASE("limits and times that Nacos and Batata have are read") {
+  const auto loaded = load({"--server.http.max-payload-size=1MB",
+                            "--nacos.config.maxContent=2MB",
+                            "--nacos.config.gray.version.max.count=3",
+                            "--nacos.config.push.maxRetryTime=4",
+                            "--nacos.naming.service.metadata.length=5",
+                            "--nacos.naming.client.expired.time=6000",
+                            "--naming.empty-service.auto-clean=false",
+                            "--nacos.remote.server.grpc.sdk."
+                            "permit-keep-alive-time=7000",
+                            "--server.grpc.connection-stale-ms=8000",
+                            "--nacos.core.param.check.enabled=false"});
+  REQUIRE(loaded);
+  CHECK(loaded->warnings.empty());
+  const auto& s = loaded->values;
+  CHECK(s.http.body_bytes_max == 1048576);
+  CHECK(s.config.content_bytes_max == 2097152);
+  CHECK(s.config.gray_versions_max == 3);
+  CHECK(s.config.push_retries_max == 4);
+  CHECK(s.naming.metadata_chars_max == 5);
+  CHECK(s.naming.client_expire == std::chrono::seconds(6));
+  CHECK(!s.naming.empty_service_auto_clean);
+  CHECK(s.grpc.permit_keep_alive_time == std::chrono::seconds(7));
+  CHECK(s.grpc.connection_stale == std::chrono::seconds(8));
+  CHECK(!s.check.parameters);
+  CHECK(load({})->values.grpc.permit_keep_alive_time.count() == 0);
 }
 
 TEST_CASE("accounts cannot be asked for in vain") {
