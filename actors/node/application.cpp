@@ -62,6 +62,7 @@ runtime::node_options node_of(const settings& s, node_id self) {
   o.naming.service.forget_empty = s.naming.empty_service_auto_clean;
   o.naming.service.client_kept = s.naming.client_expire;
   o.naming.idle_before_probe = s.grpc.connection_stale;
+  o.naming.unused_before_probe = 3 * s.grpc.connection_stale;
   o.naming.config_push_tries_max = s.config.push_retries_max;
   o.housekeeping.history_kept = std::chrono::days(s.config.retention_days);
   o.housekeeping.compact_after_entries = s.storage.snapshot_threshold;
