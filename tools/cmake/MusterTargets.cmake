@@ -1,3 +1,25 @@
+# muster_link_statically(pattern): imported shared libraries whose target's name
+# matches are linked from the archive beside them, where there is one. Calls
+# into them then need no table of addresses and thread-locals no look-up: a
+# fifth of a gRPC call.
+function(muster_link_statically pattern)
+  get_directory_property(targets IMPORTED_TARGETS)
+  foreach(target IN LISTS targets)
+    if(NOT target MATCHES "${pattern}")
+      continue()
+    endif()
+    get_target_property(configurations ${target} IMPORTED_CONFIGURATIONS)
+    foreach(configuration IN LISTS configurations)
+      set(property IMPORTED_LOCATION_${configuration})
+      get_target_property(shared ${target} ${property})
+      string(REGEX REPLACE "\\.so[.0-9]*$" ".a" archive "${shared}")
+      if(EXISTS "${archive}")
+        set_target_properties(${target} PROPERTIES ${property} "${archive}")
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
 # muster_library(name DEPS … [PCH core|actors|net]): a static library of all
 # .cpp files of the calling folder (not of its sub-folders).
 function(muster_library name)
