@@ -1,6 +1,7 @@
 # What the build uses from Debian 12; README.md says what each is for.
 find_package(Threads REQUIRED)
 find_package(CAF REQUIRED)
+set(Boost_USE_STATIC_LIBS ON)
 find_package(Boost 1.81 REQUIRED COMPONENTS json url)
 find_package(OpenSSL REQUIRED)
 set(Protobuf_USE_STATIC_LIBS ON)
@@ -12,7 +13,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
-find_library(MUSTER_TCMALLOC tcmalloc_minimal REQUIRED)
+find_library(MUSTER_TCMALLOC libtcmalloc_minimal.a REQUIRED)
 
 muster_add_pch(actors DEPS CAF::core protobuf::libprotobuf HEADERS
   <string> <vector> <memory> <functional> <unordered_map> <map> <variant>
