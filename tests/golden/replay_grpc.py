@@ -370,12 +370,17 @@ class Replay:
         return self.at[step["after_step"]] if step.get("after_step") in self.at \
             else time.monotonic()
 
+    @staticmethod
+    def seconds(step, instead):
+        """After how long it is expected, from `since`."""
+        return (instead or {}).get("after_ms", step.get("after_ms", 0)) / 1000
+
     def on_stream_in(self, step, instead):
         connection = self.connection(step["connection"])
         if instead and instead.get("nothing"):
             self.differed += 1
             return
-        recorded_s = step.get("after_ms", 0) / 1000
+        recorded_s = self.seconds(step, instead)
         begin = self.since(step)
         late = begin + max(recorded_s * LATE_FACTOR, recorded_s + LATE_EXTRA_S)
         wanted = (instead or {}).get("type", step["type"])
@@ -425,9 +430,9 @@ class Replay:
         wanted = "CANCELLED" if wanted == "CANCELED" else wanted
         if instead:
             self.differed += 1
-            wanted = instead["status"]
+            wanted = instead.get("status", wanted)
         begin = self.since(step)
-        recorded_s = step.get("after_ms", 0) / 1000
+        recorded_s = self.seconds(step, instead)
         late = begin + max(recorded_s * LATE_FACTOR, recorded_s + LATE_EXTRA_S)
         stream = streams[(instead or {}).get("stream", -1)]
         if not stream.ended.wait(max(0.0, late - time.monotonic())):

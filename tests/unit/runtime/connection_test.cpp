@@ -395,7 +395,11 @@ TEST_CASE("connection: a silent client is probed, then cut off") {
 TEST_CASE("connection: how long a client may be silent is set") {
   runtime::naming_settings settings;
   settings.idle_before_probe = 3s;
+  settings.unused_before_probe = 10s;
   fixture f(settings);
+  f.pass(9s);
+  CHECK(f.sink->pushes.empty());
+  REQUIRE(f.publish({at("1.1.1.1")}));
   f.pass(2s);
   CHECK(f.sink->pushes.empty());
   f.pass(2s);
