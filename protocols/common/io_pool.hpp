@@ -16,8 +16,9 @@
 namespace muster::common {
 
 /// One io_context, one thread and one gateway each. Owned by the node (HTTP) or
-/// by a front-end whose library brings its own loops (gRPC); must outlive every front-end that uses it, and be stopped
-/// before the actor system goes. Thread-safe but for start/stop.
+/// by a front-end whose library brings its own loops (gRPC); must outlive every
+/// front-end that uses it, and be stopped before the actor system goes.
+/// Thread-safe but for start/stop.
 class io_pool {
 public:
   struct settings {

@@ -11,8 +11,8 @@ public:
   virtual ~loop() = default;
 
   /// Runs both on the calling thread until the loop's own events have ended,
-  /// then `io` until it is out of work; before, it must not run out. What a handler throws comes out of here;
-  /// it may be called again then.
+  /// then `io` until it is out of work; before, it must not run out. What a
+  /// handler throws comes out of here; it may be called again then.
   virtual void run(boost::asio::io_context& io) = 0;
 
   /// To be called after something was queued in the io_context. Any thread.

@@ -1,5 +1,7 @@
 #include "protocols/grpc/server.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -24,7 +26,9 @@ void configure(::grpc::ServerBuilder& builder, const server_settings& s) {
   ::grpc::ResourceQuota quota("muster");
   quota.Resize(s.memory_bytes_max);
   builder.SetResourceQuota(quota);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(s.message_bytes_max));
+  constexpr std::size_t int_max = std::numeric_limits<int>::max();
+  builder.SetMaxReceiveMessageSize(
+    static_cast<int>(std::min(s.message_bytes_max, int_max)));
   builder.SetMaxSendMessageSize(-1);
   // gRPC bounds a message before it inflates it. A compressed one is refused
   // (UNIMPLEMENTED, with what is accepted), so that there is nothing to inflate.
