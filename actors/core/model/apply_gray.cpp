@@ -94,9 +94,9 @@ applied apply_to(const apply_step& step, const pb::GrayPublish& command) {
   const auto versions_max = command.max_versions() > 0 ? command.max_versions()
                                                        : default_versions_max;
   if (!stored && count_grays(step.state, config) >= versions_max)
-    return step.refuse(errc::resource_exhausted,
-                       "a config has at most " + std::to_string(versions_max)
-                           + " gray versions");
+    return step.refuse(errc::out_of_range,
+                       "gray config version is over max count :"
+                           + std::to_string(versions_max));
   auto record = to_record(step, command, stored ? &*stored : nullptr);
   const bool existed = stored.has_value();
   const bool content_changed = !existed || !same_delivery(*stored, record);

@@ -111,6 +111,8 @@ std::string_view text_of(wire_code code) noexcept {
     return "resource not found";
   case wire_code::resource_conflict:
     return "resource conflict";
+  case wire_code::config_gray_over_max_version_count:
+    return "config gray version version over max count";
   case wire_code::weight_error:
     return "weight error";
   case wire_code::instance_metadata_error:

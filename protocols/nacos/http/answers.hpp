@@ -22,6 +22,7 @@ enum class wire_code : int {
   parameter_validate_error = 20002,
   resource_not_found = 20004,
   resource_conflict = 20005,
+  config_gray_over_max_version_count = 20010,
   weight_error = 21001,
   instance_metadata_error = 21002,
   instance_not_found = 21003,

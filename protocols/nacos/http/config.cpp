@@ -155,6 +155,8 @@ awaitable<or_error<void>> publish(context& c, family of) {
   auto error = to_api_error(done.error());
   if (done.error().code == errc::aborted)
     error.text = "Cas publish fail, server md5 may have changed.";
+  if (done.error().code == errc::out_of_range)
+    error.code = wire_code::config_gray_over_max_version_count;
   if (of == family::config_v1) {
     error.text = "false";
     error.as = api_error::form::fixed;

@@ -330,7 +330,13 @@ TEST_CASE("settings: rules and what the state tells of them") {
       == 400);
   CHECK(body_of(run(publish("content=123456"))).contains("over 5"));
   CHECK(body_of(run(publish("content=12345&tag=one"))) == "true");
-  CHECK(run(publish("content=12345&tag=two")).status != 200);
+  CHECK(run(publish("content=12345&tag=two")).status == 400);
+  const auto too_many = run({method::post, "/v2/cs/config",
+                             "dataId=a&group=g&content=12345&tag=two"});
+  CHECK(too_many.status == 400);
+  CHECK(json_of(too_many).at("code") == 20010);
+  CHECK(json_of(too_many).at("data")
+        == "gray config version is over max count :1");
   const auto state = json_of(run({method::get, "/v1/console/server/state"}));
   CHECK(state.at("maxContent") == "5");
   CHECK(state.at("config_retention_days") == "7");
