@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actors/core/model/state_view.hpp"
+#include "actors/core/raft/ports.hpp"
 
 /// Uncommitted changes as every state store keeps them.
 namespace muster::storage {
@@ -93,6 +94,51 @@ private:
 
   std::unique_ptr<state_reader> committed_;
   changed_rows rows_;
+};
+
+/// A batch that keeps an overlay for each of its groups; a store says how to
+/// read what is committed and how to write the changes.
+class overlay_batch : public raft::state_store::batch {
+public:
+  state_writer& of(partition_id group) final { return at(group).rows; }
+
+  void set_applied(partition_id group, raft::log_position position) final {
+    at(group).applied = position;
+  }
+
+  result<void> commit() final {
+    if (auto done = write(changed_); !done)
+      return done;
+    for (auto& [group, changed] : changed_) {
+      changed.rows.clear();
+      changed.applied.reset();
+    }
+    return {};
+  }
+
+protected:
+  struct group_changes {
+    overlay rows;
+    std::optional<raft::log_position> applied; ///< if it was set
+  };
+  using all_changes = std::map<partition_id, group_changes>;
+
+  /// Always reads the last committed rows.
+  virtual std::unique_ptr<state_reader> committed(partition_id group) = 0;
+  /// Makes all changes visible at once.
+  virtual result<void> write(const all_changes& changed) = 0;
+
+private:
+  group_changes& at(partition_id group) {
+    const auto found = changed_.find(group);
+    if (found != changed_.end())
+      return found->second;
+    return changed_
+      .emplace(group, group_changes{overlay{committed(group)}, {}})
+      .first->second;
+  }
+
+  all_changes changed_;
 };
 
 } // namespace muster::storage

@@ -99,44 +99,22 @@ private:
 };
 
 template <class Store>
-class memory_batch : public raft::state_store::batch {
+class memory_batch : public overlay_batch {
 public:
   explicit memory_batch(std::shared_ptr<Store> store)
     : store_(std::move(store)) {}
 
-  state_writer& of(partition_id group) override { return at(group).rows; }
-
-  void set_applied(partition_id group, raft::log_position position) override {
-    at(group).applied = position;
+private:
+  std::unique_ptr<state_reader> committed(partition_id group) override {
+    return std::make_unique<committed_reader<Store>>(store_, group);
   }
-
-  result<void> commit() override {
-    for (auto& [group, changed] : parts_) {
-      store_->change(group, changed.rows.rows(), changed.applied);
-      changed.rows.clear();
-      changed.applied.reset();
-    }
+  result<void> write(const all_changes& changed) override {
+    for (const auto& [group, changes] : changed)
+      store_->change(group, changes.rows.rows(), changes.applied);
     return {};
   }
 
-private:
-  struct part {
-    overlay rows;
-    std::optional<raft::log_position> applied;
-  };
-
-  part& at(partition_id group) {
-    const auto found = parts_.find(group);
-    if (found != parts_.end())
-      return found->second;
-    auto committed
-      = std::make_unique<committed_reader<Store>>(store_, group);
-    return parts_.emplace(group, part{overlay{std::move(committed)}, {}})
-      .first->second;
-  }
-
   std::shared_ptr<Store> store_;
-  std::map<partition_id, part> parts_;
 };
 
 template <class Store>

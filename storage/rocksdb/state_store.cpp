@@ -3,7 +3,6 @@
 #include <rocksdb/snapshot.h>
 #include <rocksdb/write_batch.h>
 
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -119,54 +118,35 @@ private:
   mutable std::string key_;
 };
 
-class grouped_batch : public raft::state_store::batch {
+class rocksdb_batch : public overlay_batch {
 public:
-  grouped_batch(const database& db, row_cache& last) : db_(db), last_(last) {}
+  rocksdb_batch(const database& db, row_cache& last) : db_(db), last_(last) {}
 
-  state_writer& of(partition_id group) override { return at(group).rows; }
-
-  void set_applied(partition_id group, raft::log_position position) override {
-    at(group).applied = position;
+private:
+  std::unique_ptr<state_reader> committed(partition_id group) override {
+    return std::make_unique<committed_reader>(db_, last_, group);
   }
 
   /// In the order of keys, which the memory table likes.
-  result<void> commit() override {
+  result<void> write(const all_changes& changed) override {
     rocksdb::WriteBatch writes;
     auto status = rocksdb::Status::OK();
-    for (const auto& [group, changed] : parts_)
+    for (const auto& [group, changes] : changed)
       if (status.ok())
-        status = add(writes, group, changed);
+        status = add(writes, group, changes);
     rocksdb::WriteOptions options;
     options.disableWAL = true;
     if (status.ok())
       status = db_.db().Write(options, &writes);
     if (!status.ok())
       return failed(status, "commit to the tables");
-    for (auto& [group, changed] : parts_) {
-      remember(group, changed);
-      changed.rows.clear();
-      changed.applied.reset();
-    }
+    for (const auto& [group, changes] : changed)
+      remember(group, changes);
     return {};
   }
 
-private:
-  struct part {
-    overlay rows;
-    std::optional<raft::log_position> applied;
-  };
-
-  part& at(partition_id group) {
-    const auto found = parts_.find(group);
-    if (found != parts_.end())
-      return found->second;
-    auto committed = std::make_unique<committed_reader>(db_, last_, group);
-    return parts_.emplace(group, part{overlay{std::move(committed)}, {}})
-      .first->second;
-  }
-
   rocksdb::Status add(rocksdb::WriteBatch& writes, partition_id group,
-                      const part& from) {
+                      const group_changes& from) {
     auto status = rocksdb::Status::OK();
     for (const auto& [row, value] : from.rows.rows()) {
       codec::state_key(key_, group, row.first, row.second);
@@ -182,7 +162,7 @@ private:
     return status;
   }
 
-  void remember(partition_id group, const part& from) {
+  void remember(partition_id group, const group_changes& from) {
     for (const auto& [row, value] : from.rows.rows()) {
       if (!is_read_before_write(row.first))
         continue;
@@ -196,7 +176,6 @@ private:
 
   const database& db_;
   row_cache& last_;
-  std::map<partition_id, part> parts_;
   /// Kept for its memory.
   std::string key_;
 };
@@ -221,7 +200,7 @@ std::unique_ptr<state_reader> state_store::reader(partition_id group) {
 
 std::unique_ptr<raft::state_store::batch>
 state_store::begin() {
-  return std::make_unique<grouped_batch>(db_, last_);
+  return std::make_unique<rocksdb_batch>(db_, last_);
 }
 
 result<void> state_store::flush() {
