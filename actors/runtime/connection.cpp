@@ -109,17 +109,9 @@ void connection::ask_service(const service_key& key, owed_reply to, M message,
 
 template <class M, class F>
 void connection::leave_to_service(const service_key& key, M message, F sent) {
-  reply to{self_};
-  if (const auto* actor = service_links_.find(key)) {
-    sent(services_[key]);
-    to.pass_on(*actor, std::move(message));
-    tidy_service(key);
-    schedule();
-    return;
-  }
   ++services_[key].in_progress;
   schedule();
-  auto owed = share(std::move(to));
+  auto owed = share(reply{self_});
   service_links_.with(
     key,
     [this, key, owed, message = std::move(message),

@@ -60,19 +60,12 @@ void connection::redo_service(const service_key& key,
     const auto why = api::from_caf(e);
     spdlog::warn("connection {}: {}@@{} does not take over: {}", id_, key.group,
                  key.service, why.message);
-    if (why.code == errc::failed_precondition) {
-      // The service is of the other kind now: there is nothing to come back to.
-      services_[key].instances.clear();
-      tidy_service(key);
-      return;
-    }
     service_links_.redo_failed(key);
   };
+  // What it refuses comes back as `publish_refused`.
   if (!use.instances.empty())
-    self_
-      ->request(actor, rules_.request_timeout,
-                api::publish_instances{{}, id_, me().target, use.instances})
-      .then([](const api::done&) {}, again);
+    caf::anon_send(
+      actor, api::publish_instances{{}, id_, me().target, use.instances});
   if (use.subscribed)
     self_->request(actor, rules_.request_timeout, api::watch_service{me()})
       .then(

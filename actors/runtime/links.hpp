@@ -41,18 +41,14 @@ public:
 
   links(caf::local_actor* self, hooks h) : hooks_(std::move(h)), seen_(self) {}
 
-  /// The actor of `key` if it is known now, else null.
-  const Handle* find(const Key& key) const {
-    const auto found = links_.find(key);
-    return found != links_.end() && found->second.actor ? &found->second.actor
-                                                        : nullptr;
-  }
-
   /// Runs `job` with the actor of `key`, or `fail` if that cannot be had.
-  void with(const Key& key, work job, failure fail) {
+  template <class Work, class Failure>
+  void with(const Key& key, Work job, Failure fail) {
     auto& l = links_[key];
     if (l.actor) {
-      job(l.actor);
+      // A copy: what the job does may end this link.
+      const auto actor = l.actor;
+      job(actor);
       return;
     }
     l.waiting.push_back({std::move(job), std::move(fail)});
