@@ -2,14 +2,13 @@
 
 #include <array>
 #include <cstddef>
-#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "actors/core/base/ids.hpp"
+#include "actors/core/base/text.hpp"
 
 namespace muster::storage {
 
@@ -32,17 +31,10 @@ public:
   void clear(partition_id group);
 
 private:
-  struct text_hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
   /// Several, so that two writers seldom meet.
   struct shard {
     std::mutex mutex;
-    std::unordered_map<std::string, std::string, text_hash, std::equal_to<>>
-      rows;
+    text_map<std::string> rows;
     std::size_t bytes = 0;
   };
 

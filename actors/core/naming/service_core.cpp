@@ -1,7 +1,6 @@
 #include "actors/core/naming/service_core.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <tuple>
 #include <unordered_set>
 
@@ -38,11 +37,8 @@ milliseconds time_of(const metadata_map& metadata, std::string_view key,
   const auto found = metadata.find(key);
   if (found == metadata.end())
     return fallback;
-  const auto& text = found->second;
-  std::uint32_t value = 0;
-  const auto end = text.data() + text.size();
-  const auto [at, bad] = std::from_chars(text.data(), end, value);
-  return bad == std::errc{} && at == end ? milliseconds(value) : fallback;
+  const auto value = parse_number<std::uint32_t>(found->second);
+  return value ? milliseconds(*value) : fallback;
 }
 
 bool is_unchecked(const metadata_map& metadata) {

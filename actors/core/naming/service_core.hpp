@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "actors/core/base/clock.hpp"
 #include "actors/core/base/result.hpp"
+#include "actors/core/base/text.hpp"
 #include "actors/core/naming/view.hpp"
 
 /// One service: who publishes what, what is stored, and when things expire.
@@ -155,14 +155,7 @@ private:
     health state = health::as_registered;
     bool checked = true; ///< its own metadata does not take it out
   };
-  struct text_hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
-  using client_map
-    = std::unordered_map<std::string, client, text_hash, std::equal_to<>>;
+  using client_map = text_map<client>;
   struct overlay {
     instance_override values;
     /// Since when its instance is missing; nullopt while it is there.

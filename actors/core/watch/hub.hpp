@@ -2,18 +2,17 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <ranges>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "actors/core/base/result.hpp"
+#include "actors/core/base/text.hpp"
 
 /// Who is told when something changes.
 namespace muster::watch {
@@ -128,14 +127,7 @@ private:
       return *a < *b;
     }
   };
-  struct text_hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
-  using name_map = std::unordered_map<std::string, std::set<watcher, before>,
-                                      text_hash, std::equal_to<>>;
+  using name_map = text_map<std::set<watcher, before>>;
   using watcher_map =
       std::map<watcher, std::set<const std::string*, name_before>, before>;
 

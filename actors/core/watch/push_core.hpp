@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "actors/core/base/clock.hpp"
+#include "actors/core/base/text.hpp"
 
 /// What is pushed to a client when, and again when it does not answer.
 namespace muster::watch {
@@ -114,14 +115,7 @@ private:
     steady_time due{};
     bool failed = false;
   };
-  struct text_hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
-  using entry_map =
-      std::unordered_map<std::string, entry, text_hash, std::equal_to<>>;
+  using entry_map = text_map<entry>;
   using node = entry_map::value_type;
 
   bool is_open(steady_time now) const { return now >= opens_at_; }

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 
 #include <arpa/inet.h>
+
+#include "actors/core/base/text.hpp"
 
 namespace muster::values {
 namespace {
@@ -65,12 +66,7 @@ std::optional<bool> flag(std::string_view text) {
 }
 
 std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end)
-    return std::nullopt;
-  return value;
+  return parse_number<std::uint64_t>(text);
 }
 
 std::optional<std::uint64_t> size(std::string_view text) {

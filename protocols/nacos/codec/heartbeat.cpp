@@ -1,7 +1,8 @@
 #include "protocols/nacos/codec/heartbeat.hpp"
 
-#include <charconv>
 #include <cstdint>
+
+#include "actors/core/base/text.hpp"
 
 namespace muster::nacos {
 
@@ -12,13 +13,8 @@ milliseconds read(const naming::metadata_map& metadata, std::string_view key,
   const auto it = metadata.find(key);
   if (it == metadata.end())
     return fallback;
-  const std::string_view text = it->second;
-  std::int64_t value = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, fault] = std::from_chars(text.data(), end, value);
-  if (fault != std::errc{} || stop != end)
-    return fallback;
-  return milliseconds{value};
+  const auto value = parse_number<std::int64_t>(it->second);
+  return value ? milliseconds{*value} : fallback;
 }
 
 } // namespace

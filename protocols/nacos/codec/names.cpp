@@ -1,8 +1,8 @@
 #include "protocols/nacos/codec/names.hpp"
 
 #include <algorithm>
-#include <charconv>
 
+#include "actors/core/base/text.hpp"
 #include "protocols/nacos/codec/heartbeat.hpp"
 #include "protocols/nacos/codec/utf8.hpp"
 
@@ -81,12 +81,7 @@ std::optional<std::string> check_cluster_list(std::string_view list) {
 }
 
 std::optional<std::string> check_port(std::string_view port) {
-  if (blank(port))
-    return std::nullopt;
-  std::uint16_t value = 0;
-  const auto* end = port.data() + port.size();
-  const auto [stop, fault] = std::from_chars(port.data(), end, value);
-  if (fault == std::errc{} && stop == end)
+  if (blank(port) || parse_number<std::uint16_t>(port))
     return std::nullopt;
   return illegal("port", "the value should be between 0 and 65535.");
 }

@@ -1,12 +1,12 @@
 #include "protocols/nacos/grpc/instance_request.hpp"
 
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 
 #include <boost/json/serialize.hpp>
 
+#include "actors/core/base/text.hpp"
 #include "protocols/nacos/codec/instance_json.hpp"
 #include "protocols/nacos/codec/names.hpp"
 
@@ -26,12 +26,8 @@ boost::json::object normalised(const boost::json::object& object) {
     auto* value = out.if_contains(name);
     if (!value || !value->is_string())
       continue;
-    const std::string_view text{value->get_string()};
-    double number = 0;
-    const auto* end = text.data() + text.size();
-    const auto [stop, fault] = std::from_chars(text.data(), end, number);
-    if (fault == std::errc{} && stop == end)
-      *value = number;
+    if (const auto number = parse_number<double>(value->get_string()))
+      *value = *number;
   }
   for (const std::string_view name : {"healthy", "enabled", "ephemeral"})
     if (auto* value = out.if_contains(name); value && value->is_string()) {

@@ -1,28 +1,23 @@
 #include "protocols/nacos/grpc/members.hpp"
 
-#include <charconv>
-
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+
+#include "actors/core/base/text.hpp"
 
 namespace muster::nacos::remote {
 
 namespace {
 
 std::optional<std::int64_t> to_number(const boost::json::value& value) {
-  std::int64_t out = 0;
   if (value.is_number()) {
     std::error_code fault;
-    out = value.to_number<std::int64_t>(fault);
+    const auto out = value.to_number<std::int64_t>(fault);
     return fault ? std::nullopt : std::optional(out);
   }
   if (!value.is_string())
     return std::nullopt;
-  const std::string_view digits{value.get_string()};
-  const auto* end = digits.data() + digits.size();
-  const auto [stop, wrong] = std::from_chars(digits.data(), end, out);
-  return wrong == std::errc{} && stop == end ? std::optional(out)
-                                             : std::nullopt;
+  return parse_number<std::int64_t>(value.get_string());
 }
 
 } // namespace

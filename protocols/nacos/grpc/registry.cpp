@@ -3,24 +3,13 @@
 #include <list>
 #include <mutex>
 #include <shared_mutex>
-#include <unordered_map>
 
+#include "actors/core/base/text.hpp"
 #include "protocols/common/params.hpp"
 
 namespace muster::nacos::remote {
 
 namespace {
-
-struct text_hash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept {
-    return std::hash<std::string_view>{}(text);
-  }
-};
-
-template <class Value>
-using text_map
-  = std::unordered_map<std::string, Value, text_hash, std::equal_to<>>;
 
 std::string make_id(std::string_view peer, wall_time now) {
   const auto [ip, port] = parse_peer(peer);

@@ -200,7 +200,8 @@ awaitable<response> do_beat(context& c, naming_names how) {
   const auto port =
       full->has_value()
           ? (*full)->port
-          : read_port(trim(request.params().get("port"))).value_or(0);
+          : parse_number<std::uint16_t>(trim(request.params().get("port")))
+                .value_or(0);
   if (ip.empty())
     co_return beat_reply({});
   const auto answer =

@@ -198,7 +198,7 @@ awaitable<response> config_listen_v1(context& c) {
   if (!changed->empty()
       || truth(request.header("Long-Pulling-Timeout-No-Hangup")))
     co_return changed_reply(*changed);
-  const auto wanted = integer(timeout);
+  const auto wanted = parse_number<std::int64_t>(timeout);
   if (!wanted)
     co_return error_reply(family::config_v1, request, not_a_number(timeout));
   const auto asked = milliseconds{std::clamp<std::int64_t>(

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
 #include "protocols/nacos/codec/instance_json.hpp"
@@ -106,22 +105,6 @@ bool truth(std::string_view text) noexcept {
   const auto word = trim(text);
   return std::ranges::any_of(
       yes, [word](std::string_view y) { return same_letters(word, y); });
-}
-
-std::optional<std::int64_t> integer(std::string_view text) noexcept {
-  std::int64_t value = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, fault] = std::from_chars(text.data(), end, value);
-  if (fault != std::errc{} || stop != end)
-    return std::nullopt;
-  return value;
-}
-
-std::optional<std::uint16_t> read_port(std::string_view text) noexcept {
-  const auto value = integer(text);
-  if (!value || *value < 0 || *value > 65'535)
-    return std::nullopt;
-  return static_cast<std::uint16_t>(*value);
 }
 
 page_range range_of(const page& p, std::size_t total) noexcept {
@@ -261,20 +244,17 @@ or_error<instance_place> read_place(const http::request& request,
   const auto port = need_in(request, how, "port");
   if (!port)
     return refuse(port.error());
-  const auto number = read_port(*port);
+  const auto number = parse_number<std::uint16_t>(*port);
   if (!number)
     return refuse(not_a_number(*port));
   return instance_place{*ip, *number, read_cluster(request.params())};
 }
 
 or_error<double> read_number(std::string_view text) {
-  double value = 0;
-  const auto word = trim(text);
-  const auto* end = word.data() + word.size();
-  const auto [stop, fault] = std::from_chars(word.data(), end, value);
-  if (fault != std::errc{} || stop != end || !std::isfinite(value))
+  const auto value = parse_number<double>(trim(text));
+  if (!value || !std::isfinite(*value))
     return refuse(not_a_number(text));
-  return value;
+  return *value;
 }
 
 or_error<double> read_weight(std::string_view text) {

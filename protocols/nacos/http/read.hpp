@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "actors/core/base/text.hpp"
 #include "actors/core/naming/view.hpp"
 #include "protocols/common/params.hpp"
 #include "protocols/nacos/codec/config_form.hpp"
@@ -28,9 +29,6 @@ or_error<std::string_view> need(const common::params& params,
 /// `true` in any letter case, and what v1 naming takes beside it: on, yes, 1,
 /// y, t. Everything else is false.
 bool truth(std::string_view text) noexcept;
-
-/// A whole number, or nothing.
-std::optional<std::int64_t> integer(std::string_view text) noexcept;
 
 /// Page number and size, both at least 1 (what is below counts as first page,
 /// one row).
@@ -98,9 +96,6 @@ or_error<service_key> read_service_key(const common::context& c,
     return refuse(view.error());
   return to_key(*view);
 }
-
-/// A port, 0 to 65535; nothing for anything else.
-std::optional<std::uint16_t> read_port(std::string_view text) noexcept;
 
 /// Where an instance is.
 struct instance_place {

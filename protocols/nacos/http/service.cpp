@@ -306,7 +306,7 @@ or_error<page> v1_page(const common::params& params) {
     const auto text = need(params, name, &missing_required);
     if (!text)
       return refuse(text.error());
-    *into = at_least_one(integer(trim(*text)).value_or(0));
+    *into = at_least_one(parse_number<std::int64_t>(trim(*text)).value_or(0));
   }
   return wanted;
 }
@@ -318,7 +318,7 @@ or_error<page> v2_page(const common::params& params) {
     const auto text = trim(params.get(name));
     if (text.empty())
       continue;
-    const auto value = integer(text);
+    const auto value = parse_number<std::int64_t>(text);
     if (!value)
       return refuse(not_a_number(text));
     *into = at_least_one(*value);

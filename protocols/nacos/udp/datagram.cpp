@@ -1,12 +1,11 @@
 #include "protocols/nacos/udp/datagram.hpp"
 
-#include <charconv>
-
 #include <zlib.h>
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include "actors/core/base/text.hpp"
 #include "protocols/common/json.hpp"
 #include "protocols/common/json_out.hpp"
 
@@ -44,15 +43,6 @@ std::optional<std::string> gzip(std::string_view text) {
   return out.substr(0, stream.total_out);
 }
 
-std::optional<std::uint64_t> number_of(std::string_view digits) noexcept {
-  std::uint64_t value = 0;
-  const auto* end = digits.data() + digits.size();
-  const auto [stop, fault] = std::from_chars(digits.data(), end, value);
-  if (fault != std::errc{} || stop != end)
-    return std::nullopt;
-  return value;
-}
-
 } // namespace
 
 std::optional<std::string> encode_push(std::string_view service_info,
@@ -82,7 +72,7 @@ std::optional<std::uint64_t> parse_ack(std::string_view datagram) {
   if (!type || !id || !type->is_string() || type->get_string() != "push-ack")
     return std::nullopt;
   if (id->is_string())
-    return number_of(id->get_string());
+    return parse_number<std::uint64_t>(id->get_string());
   if (id->is_int64() && id->get_int64() >= 0)
     return static_cast<std::uint64_t>(id->get_int64());
   if (id->is_uint64())

@@ -1,8 +1,8 @@
 #include "protocols/nacos/udp/target.hpp"
 
-#include <charconv>
-
 #include <boost/asio/ip/address.hpp>
+
+#include "actors/core/base/text.hpp"
 
 namespace muster::nacos::udp {
 
@@ -16,10 +16,8 @@ ip::address plain(ip::address address) {
 
 std::optional<endpoint> push_target(const http::request& request,
                                     std::string_view port) {
-  std::uint16_t number = 0;
-  const auto* end = port.data() + port.size();
-  const auto [stop, fault] = std::from_chars(port.data(), end, number);
-  if (fault != std::errc{} || stop != end || number == 0)
+  const auto number = parse_number<std::uint16_t>(port).value_or(0);
+  if (number == 0)
     return std::nullopt;
   // The proxy is the peer; whoever stands behind it is not known.
   if (request.source_ip() != request.peer_ip)
