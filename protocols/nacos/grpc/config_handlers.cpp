@@ -176,9 +176,6 @@ reply published(const request& r, const result<model::outcome>& outcome) {
   if (outcome.error().code == errc::aborted)
     return bad(r, code::server,
                "Cas publish fail, server md5 may have changed.");
-  // More gray versions than one config may have: the request's fault.
-  if (outcome.error().code == errc::out_of_range)
-    return bad(r, outcome.error());
   return bad(r, code::server, outcome.error().message);
 }
 
