@@ -1,6 +1,8 @@
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "actors/core/raft/ports.hpp"
 
@@ -46,6 +48,20 @@ inline result<log_tail> check_append(const log_tail& tail,
     previous = {e.term, e.index};
   }
   return log_tail{tail.snapshot, previous};
+}
+
+/// Counts one more stored entry, the next in order, into what a group finds.
+/// Its payload is looked at if it is a configuration.
+inline void count_entry(raft::stored_group& found, const raft::entry& e,
+                        std::string_view payload) {
+  if (found.terms.empty() || found.terms.back().term != e.term)
+    found.terms.push_back({e.term, e.index});
+  if (e.kind == raft::entry_kind::configuration) {
+    found.changes.push_back(e);
+    found.changes.back().payload = std::make_shared<const std::string>(payload);
+  }
+  found.last = e.index;
+  found.last_term = e.term;
 }
 
 /// The refusal after a failed append (ports.hpp: never retried).

@@ -22,9 +22,11 @@ log_tail memory_log_store::tail_of(const group_log& log) {
 result<raft::stored_group> memory_log_store::load(partition_id group) {
   const std::lock_guard lock{mutex_};
   const auto& log = groups_[group];
-  const auto tail = tail_of(log);
-  return raft::stored_group{log.state, log.snapshot, tail.last.index,
-                            tail.last.term};
+  raft::stored_group found{log.state, log.snapshot, log.snapshot.last.index,
+                           log.snapshot.last.term, {}, {}};
+  for (const auto& e : log.entries)
+    count_entry(found, e, *e.payload);
+  return found;
 }
 
 result<void>

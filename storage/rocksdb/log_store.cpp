@@ -121,6 +121,8 @@ result<raft::stored_group> log_store::load_locked(partition_id group) {
       return std::unexpected(decoded.error());
     found.snapshot = std::move(*decoded);
   }
+  found.last = found.snapshot.last.index;
+  found.last_term = found.snapshot.last.term;
   const auto end_key = codec::group_end(group);
   const rocksdb::Slice end = end_key;
   const auto at = iterate(&end);
@@ -130,11 +132,10 @@ result<raft::stored_group> log_store::load_locked(partition_id group) {
     const auto entry = walk.check(*at, payload);
     if (!entry)
       return std::unexpected(entry.error());
+    count_entry(found, *entry, payload);
   }
   if (!at->status().ok())
     return failed(at->status(), "load the log");
-  found.last = walk.last().index;
-  found.last_term = walk.last().term;
   tails_[group] = {found.snapshot.last, walk.last()};
   return found;
 }

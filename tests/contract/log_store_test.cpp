@@ -80,6 +80,39 @@ TEST_CASE_TEMPLATE("log: what was appended is there, also when opened anew", B,
   }
 }
 
+TEST_CASE_TEMPLATE("log: the terms and the configurations behind the snapshot",
+                   B, FOR_ALL_BACKENDS) {
+  B b;
+  auto entries = make_entries(1, 3, 2);
+  for (auto& e : make_entries(4, 6, 5))
+    entries.push_back(e);
+  for (const auto at : {1U, 4U})
+    entries[at].kind = raft::entry_kind::configuration;
+  REQUIRE(append(b.logs(), entries).has_value());
+  // Other entries from 6 on, in a newer term.
+  REQUIRE(append(b.logs(), make_entries(6, 7, 9)).has_value());
+  for (int round = 0; round < 2; ++round) {
+    const auto found = b.logs().load(group);
+    REQUIRE(found.has_value());
+    CHECK(found->terms
+          == std::vector<raft::term_run>{{term_id{2}, log_index{1}},
+                                         {term_id{5}, log_index{4}},
+                                         {term_id{9}, log_index{6}}});
+    REQUIRE(found->changes.size() == 2);
+    CHECK(found->changes[0].index == log_index{2});
+    CHECK(*found->changes[0].payload == "e2t2");
+    CHECK(found->changes[1].index == log_index{5});
+    b.reopen();
+  }
+  REQUIRE(b.logs().compact(group, snapshot_at(4, 5)).has_value());
+  const auto found = b.logs().load(group);
+  REQUIRE(found.has_value());
+  CHECK(found->terms
+        == std::vector<raft::term_run>{{term_id{5}, log_index{5}},
+                                       {term_id{9}, log_index{6}}});
+  CHECK(found->changes.size() == 1);
+}
+
 TEST_CASE_TEMPLATE("log: kinds, empty, null and binary payloads come back", B,
                    FOR_ALL_BACKENDS) {
   B b;

@@ -37,6 +37,10 @@ struct stored_group {
   /// Index of the newest stored entry; equals `snapshot.last.index` if none.
   log_index last;
   term_id last_term;
+  /// Of the entries behind the snapshot, in order.
+  std::vector<term_run> terms;
+  /// The configuration entries behind the snapshot, in order.
+  std::vector<entry> changes;
 };
 
 /// The logs of all groups of a node: one store, so that one sync serves all.

@@ -39,6 +39,14 @@ struct entry {
   std::shared_ptr<const std::string> payload;
 };
 
+/// Entries from `first` on have this term, up to the next run's first. A log's
+/// runs tell the term of each entry at the cost of one per election.
+struct term_run {
+  term_id term;
+  log_index first;
+  bool operator==(const term_run&) const = default;
+};
+
 /// What must be on disk before a node answers (paper figure 2, "persistent
 /// state on all servers").
 struct hard_state {
