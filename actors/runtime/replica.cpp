@@ -100,11 +100,11 @@ void replica_state::start(replica_parts parts) {
 }
 
 void replica_state::loaded(const raft::stored_group& stored) {
-  const raft::fsm::settings s{
-    .self = parts_->self,
-    .members = {.voters = {parts_->self}, .outgoing = {}, .learners = {}},
-    .uncommitted_max = parts_->proposals_max};
-  core_.emplace(s, stored);
+  raft::fsm::settings s;
+  s.self = parts_->self;
+  s.members.voters = {parts_->self};
+  s.uncommitted_max = parts_->proposals_max;
+  core_.emplace(std::move(s), stored);
   core_->tick(parts_->time.steady());
   carry_out(core_->take_output());
 }
