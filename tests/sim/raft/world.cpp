@@ -1,0 +1,557 @@
+#include "tests/sim/raft/world.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <sstream>
+
+#include "actors/core/base/invariant.hpp"
+#include "actors/core/raft/members.hpp"
+
+namespace muster::sim {
+
+namespace {
+
+constexpr std::uint64_t step_ms = 5;
+constexpr std::uint64_t tick_ms = 25;
+constexpr milliseconds heartbeat_every{100};
+constexpr milliseconds election_after{1000};
+/// How long a healed group may take until all agree.
+constexpr std::uint64_t heal_ms_max = 60'000;
+constexpr std::uint64_t snapshot_patience_ms = 3'000;
+
+enum trace_of : std::uint64_t { started = 1, crashed, delivered, led, applied };
+
+template <class Part>
+node_id sender(const Part& p) {
+  return p.from;
+}
+
+} // namespace
+
+world::world(std::uint64_t seed, const weather& w)
+    : weather_(w), chance_(seed) {
+  report_.seed = seed;
+  for (std::uint64_t i = 1; i <= w.nodes; ++i)
+    ids_.emplace_back(i);
+  for (const auto id : ids_) {
+    auto& n = nodes_[id];
+    n.id = id;
+    n.clock = 1000 - w.drift + chance_.between(0, 2 * w.drift);
+    disks_[id];
+  }
+  for (auto& [_, n] : nodes_)
+    start(n);
+}
+
+void world::start(node& n) {
+  auto& d = disks_.at(n.id);
+  // A crash between the import of a snapshot and the compaction to it.
+  if (d.imported.last == d.tables.applied
+      && d.imported.last.index > d.snapshot.last.index)
+    d.compact(d.imported);
+  raft::fsm::settings s;
+  s.self = n.id;
+  for (std::size_t i = 0; i < weather_.voters && n.id.value <= weather_.voters;
+       ++i)
+    s.members.voters.push_back(ids_[i]);
+  s.heartbeat_every = heartbeat_every;
+  s.election_after = election_after;
+  s.seed = report_.seed * 1'000'003 + ++seeds_of_nodes_;
+  // Small, so that the bounds are met.
+  s.append_bytes_max = 400;
+  s.in_flight_max = 4;
+  s.memory_bytes_max = 2'000;
+  n.tables = d.tables;
+  n.core.emplace(s, d.load(), d.tables.applied.index);
+  n.commit_seen = n.core->commit();
+  n.tick_at = now_;
+  trace(started, n.id.value);
+}
+
+void world::crash(node& n) {
+  disks_.at(n.id).lose_unsynced(chance_);
+  n.core.reset();
+  n.clients.clear();
+  n.reads.clear();
+  n.installing.reset();
+  n.sending.clear();
+  n.down_until = now_ + chance_.between(0, 5'000);
+  ++report_.crashes;
+  trace(crashed, n.id.value);
+}
+
+void world::trace(std::uint64_t what, std::uint64_t detail) {
+  report_.trace =
+      random(report_.trace ^ (now_ << 32U) ^ (what << 16U) ^ detail).next();
+}
+
+// -- time ---------------------------------------------------------------------
+
+void world::step() {
+  now_ += step_ms;
+  ++report_.steps;
+  deliver();
+  for (auto& [_, n] : nodes_) {
+    if (!n.core && now_ >= n.down_until)
+      start(n);
+    if (runs(n))
+      live(n);
+  }
+}
+
+void world::deliver() {
+  std::vector<letter> due;
+  const auto end = post_.upper_bound(now_);
+  for (auto at = post_.begin(); at != end; ++at)
+    due.push_back(std::move(at->second));
+  post_.erase(post_.begin(), end);
+  for (auto& l : due) {
+    const auto to = std::visit([](const auto& m) { return m.to; }, l);
+    auto& n = nodes_.at(to);
+    if (!n.core)
+      continue;
+    if (runs(n))
+      receive(n, l);
+    else
+      post_.emplace(n.paused_until, std::move(l));
+  }
+}
+
+void world::receive(node& n, const letter& l) {
+  if (const auto* m = std::get_if<raft::message>(&l)) {
+    trace(delivered, m->from.value * 64 + m->to.value * 8 + m->body.index());
+    n.core->step(*m);
+  } else {
+    const auto& s = std::get<snapshot_message>(l);
+    if (s.term == n.core->term())
+      n.installing = s;
+  }
+  drain(n);
+}
+
+void world::live(node& n) {
+  if (const auto done = disks_.at(n.id).finish(now_)) {
+    n.core->written(done);
+    drain(n);
+  }
+  install(n);
+  if (!n.core)
+    return;
+  for (auto at = n.sending.begin(); at != n.sending.end();) {
+    if (now_ >= at->second) {
+      n.core->snapshot_over(at->first);
+      at = n.sending.erase(at);
+    } else {
+      ++at;
+    }
+  }
+  if (now_ >= n.tick_at) {
+    n.tick_at = now_ + tick_ms;
+    const auto local = now_ * n.clock / 1000;
+    n.core->tick(steady_time{milliseconds(local)});
+  }
+  drain(n);
+}
+
+void world::install(node& n) {
+  if (!n.installing)
+    return;
+  const auto use = n.core->offered(n.installing->meta, n.installing->from);
+  if (use == raft::fsm::snapshot_use::not_needed)
+    n.installing.reset();
+  if (use != raft::fsm::snapshot_use::install)
+    return;
+  const auto m = std::move(*n.installing);
+  n.installing.reset();
+  auto& d = disks_.at(n.id);
+  d.tables = m.state;
+  d.imported = m.meta;
+  if (chance_.chance(weather_.crash * 100)) {
+    crash(n);
+    return;
+  }
+  d.compact(m.meta);
+  n.tables = m.state;
+  n.core->installed(m.meta, m.from);
+  n.commit_seen = n.core->commit();
+  ++report_.snapshots;
+  drain(n);
+}
+
+// -- effects ------------------------------------------------------------------
+
+void world::drain(node& n) {
+  for (auto out = n.core->take_output(); !out.empty();
+       out = n.core->take_output())
+    carry_out(n, out);
+  if (n.core->commit() < n.commit_seen)
+    throw violation{"the commit index moved back"};
+  if (n.core->commit() > n.commit_seen) {
+    n.commit_seen = n.core->commit();
+    checker_.commits(n.id, *n.core, disks_);
+  }
+}
+
+void world::carry_out(node& n, raft::output& out) {
+  if (out.became == raft::role::leader
+      && n.core->current_role() == raft::role::leader) {
+    checker_.leads(n.id, *n.core);
+    ++report_.leaders;
+    trace(led, n.id.value);
+  }
+  checker_.appends(n.id, *n.core, out.entries);
+  if (out.write != 0)
+    disks_.at(n.id).begin(out.write, out,
+                          now_ + chance_.between(0, weather_.sync_ms));
+  for (auto& m : out.messages)
+    send(m.from, m.to, m, 0);
+  if (out.commit)
+    apply(n, out);
+  for (const auto& r : out.reads)
+    read_done(n, r);
+  for (const auto& f : out.fetches)
+    answer(n, f);
+  for (const auto to : out.snapshots)
+    send_snapshot(n, to);
+}
+
+void world::apply(node& n, const raft::output& out) {
+  const auto first =
+      out.committed.empty() ? out.commit->next() : out.committed.front().index;
+  for (auto i = n.tables.applied.index.next(); i < first; i = i.next()) {
+    const auto* stored = disks_.at(n.id).find(i);
+    if (!stored)
+      throw violation{"a committed entry is not in the log store"};
+    apply(n, *stored);
+  }
+  for (const auto& e : out.committed)
+    if (e.index > n.tables.applied.index)
+      apply(n, e);
+  if (n.tables.applied.index != *out.commit)
+    throw violation{"what is committed was not handed out"};
+}
+
+void world::apply(node& n, const raft::entry& e) {
+  if (e.index != n.tables.applied.index.next())
+    throw violation{"an entry is applied out of order"};
+  n.tables.apply(e);
+  checker_.applies(n.id, e, n.tables);
+  trace(applied, n.id.value * 1'000'000 + e.index.value);
+  const auto client = n.clients.find(e.index);
+  if (client == n.clients.end())
+    return;
+  if (client->second.term == e.term)
+    checker_.acknowledged(client->second.id);
+  else
+    checker_.refused(client->second.id);
+  n.clients.erase(client);
+}
+
+void world::read_done(node& n, const raft::read_ready& r) {
+  const auto asked = n.reads.find(r.context);
+  if (asked == n.reads.end())
+    throw violation{"a read is answered that nobody asked"};
+  checker_.reads(asked->second, r.index);
+  n.reads.erase(asked);
+  ++report_.reads;
+}
+
+void world::answer(node& n, const raft::fetch& f) {
+  std::vector<raft::entry> found;
+  std::size_t bytes = 0;
+  for (auto i = f.from; bytes < f.bytes_max; i = i.next()) {
+    const auto* e = disks_.at(n.id).find(i);
+    if (!e)
+      break;
+    bytes += e->payload->size() + 1;
+    found.push_back(*e);
+  }
+  n.core->fetched(f, found);
+}
+
+void world::send_snapshot(node& n, node_id to) {
+  if (n.tables.applied.index.value == 0)
+    return;
+  n.sending[to] = now_ + snapshot_patience_ms;
+  send(n.id, to,
+       snapshot_message{
+           n.id,
+           to,
+           n.core->term(),
+           {n.tables.applied, n.core->members_at(n.tables.applied.index)},
+           n.tables},
+       chance_.between(0, 500));
+}
+
+void world::send(node_id from, node_id to, letter l, std::uint64_t extra_ms) {
+  if (!nodes_.contains(to) || cut_.contains({from, to})
+      || chance_.chance(weather_.loss))
+    return;
+  const auto at = [&] {
+    return now_ + extra_ms + chance_.between(0, weather_.delay_ms);
+  };
+  if (chance_.chance(weather_.twice))
+    post_.emplace(at(), l);
+  post_.emplace(at(), std::move(l));
+}
+
+// -- trouble and use ----------------------------------------------------------
+
+void world::trouble(std::uint64_t ms) {
+  for (const auto end = now_ + ms; now_ < end;) {
+    make_trouble();
+    use_group();
+    step();
+  }
+}
+
+void world::make_trouble() {
+  auto& n = nodes_.at(chance_.pick(ids_));
+  if (n.core && chance_.chance(weather_.crash))
+    crash(n);
+  if (n.core && chance_.chance(weather_.pause))
+    n.paused_until = now_ + chance_.between(50, 5'000);
+  if (chance_.chance(weather_.cut))
+    cut_links();
+  if (now_ >= cut_until_)
+    cut_.clear();
+}
+
+void world::cut_links() {
+  cut_.clear();
+  cut_until_ = now_ + chance_.between(200, 8'000);
+  const auto kind = chance_.between(0, 3);
+  const auto* leader = some_leader();
+  const auto lonely =
+      leader && chance_.chance(500'000) ? leader->id : chance_.pick(ids_);
+  const auto side = chance_.next();
+  for (const auto a : ids_)
+    for (const auto b : ids_) {
+      const auto a_left = ((side >> a.value) & 1U) != 0;
+      const auto b_left = ((side >> b.value) & 1U) != 0;
+      const auto apart = kind == 0   ? a_left != b_left
+                         : kind == 1 ? a == lonely || b == lonely
+                         : kind == 2 ? a_left && !b_left // one way
+                                     : a == lonely;      // deaf or mute
+      // Now and then one node sees both sides.
+      const auto bridge =
+          kind == 0 && (a == lonely || b == lonely) && (side & 1U) != 0;
+      if (apart && !bridge)
+        cut_.insert({a, b});
+    }
+}
+
+world::node* world::some_leader() {
+  node* found = nullptr;
+  for (auto& [_, n] : nodes_)
+    if (n.core && n.core->current_role() == raft::role::leader
+        && (!found || n.core->term() > found->core->term()))
+      found = &n;
+  return found;
+}
+
+void world::use_group() {
+  auto& n = nodes_.at(chance_.pick(ids_));
+  if (!runs(n))
+    return;
+  if (chance_.chance(weather_.propose))
+    propose(n);
+  if (chance_.chance(weather_.read))
+    read(n);
+  if (chance_.chance(weather_.change))
+    change(n);
+  if (chance_.chance(weather_.transfer))
+    static_cast<void>(n.core->transfer(chance_.pick(ids_)));
+  if (chance_.chance(weather_.compact))
+    compact(n);
+  drain(n);
+}
+
+void world::propose(node& n) {
+  for (auto left = chance_.between(1, 6); left > 0; --left) {
+    const auto id = ++next_id_;
+    const auto at = n.core->propose(
+        std::make_shared<const std::string>(std::to_string(id)));
+    if (at)
+      n.clients[at->index] = {at->term, id};
+    else
+      checker_.refused(id);
+  }
+}
+
+void world::read(node& n) {
+  const auto context = ++next_read_;
+  const auto floor = checker_.read_floor();
+  if (n.core->read_index(context))
+    n.reads[context] = floor;
+}
+
+void world::change(node& n) {
+  raft::configuration target;
+  for (const auto id : ids_) {
+    const auto kind = chance_.between(0, 9);
+    if (kind < 6)
+      target.voters.push_back(id);
+    else if (kind < 8)
+      target.learners.push_back(id);
+  }
+  if (n.core->change_members(target))
+    ++report_.changes;
+}
+
+void world::compact(node& n) {
+  auto& d = disks_.at(n.id);
+  d.tables = n.tables;
+  const auto applied = n.tables.applied.index;
+  const auto keep = chance_.between(0, 20);
+  if (applied.value <= d.snapshot.last.index.value + keep)
+    return;
+  const log_index upto{applied.value - keep};
+  const raft::snapshot_meta meta{{*n.core->term_at(upto), upto},
+                                 n.core->members_at(upto)};
+  d.compact(meta);
+  n.core->compacted(upto);
+}
+
+// -- the end ------------------------------------------------------------------
+
+bool world::agrees() const {
+  const node* leader = nullptr;
+  for (const auto& [_, n] : nodes_)
+    if (n.core && n.core->current_role() == raft::role::leader
+        && (!leader || n.core->term() > leader->core->term()))
+      leader = &n;
+  if (!leader || leader->core->commit() != leader->core->last().index
+      || leader->core->commit() < checker_.committed()
+      || raft::is_joint(leader->core->members())
+      || leader->tables.applied.term != leader->core->term())
+    return false;
+  for (const auto id : raft::everybody(leader->core->members()))
+    if (nodes_.at(id).tables.applied != leader->tables.applied)
+      return false;
+  return true;
+}
+
+void world::heal() {
+  weather calm;
+  calm.nodes = weather_.nodes;
+  calm.voters = weather_.voters;
+  weather_ = calm;
+  cut_.clear();
+  for (auto& [_, n] : nodes_)
+    n.paused_until = n.down_until = 0;
+  const auto begun = now_;
+  const auto until = [&](const char* what, const std::function<bool()>& met) {
+    while (!met()) {
+      step();
+      if (now_ - begun > heal_ms_max)
+        throw violation{what};
+    }
+  };
+  until("the healed group does not come to an agreement",
+        [this] { return agrees(); });
+  const auto id = ++next_id_;
+  until("the healed group takes no command", [&] {
+    auto* leader = some_leader();
+    if (!leader)
+      return false;
+    const auto at = leader->core->propose(
+        std::make_shared<const std::string>(std::to_string(id)));
+    if (!at)
+      return false;
+    leader->clients[at->index] = {at->term, id};
+    drain(*leader);
+    return true;
+  });
+  const auto before = checker_.acknowledged_count();
+  until("the healed group does not finish a command",
+        [&] { return checker_.acknowledged_count() > before && agrees(); });
+  report_.healed_after_ms = now_ - begun;
+  checker_.ends(some_leader()->tables);
+}
+
+std::string world::scene() const {
+  const auto list = [](const std::vector<node_id>& nodes) {
+    std::string out;
+    for (const auto n : nodes)
+      out += std::to_string(n.value);
+    return out;
+  };
+  std::ostringstream out;
+  for (const auto& [id, n] : nodes_) {
+    out << "  node " << id.value;
+    if (!n.core) {
+      out << " is down\n";
+      continue;
+    }
+    const auto& c = *n.core;
+    const auto& m = c.members();
+    constexpr const char* roles[] = {"follows", "wants to lead", "leads"};
+    out << ' ' << roles[static_cast<int>(c.current_role())] << ", term "
+        << c.term().value << ", last " << c.last().term.value << ':'
+        << c.last().index.value << ", commit " << c.commit().value
+        << ", applied " << n.tables.applied.index.value << ", members "
+        << list(m.voters) << '/' << list(m.outgoing) << '/' << list(m.learners);
+    for (const auto other : ids_)
+      if (const auto* p = c.progress_of(other))
+        out << ", " << other.value << " has " << p->match.value << " next "
+            << p->next.value << " mode " << static_cast<int>(p->state);
+    out << '\n';
+  }
+  return out.str();
+}
+
+report world::result() const {
+  auto r = report_;
+  r.simulated_ms = now_;
+  r.acknowledged = checker_.acknowledged_count();
+  return r;
+}
+
+weather weather_of(std::uint64_t seed) {
+  random chance(seed ^ 0x6d75737465720000U);
+  const auto some = [&](std::uint64_t little, std::uint64_t much) {
+    const auto kind = chance.between(0, 2);
+    return kind == 0 ? 0 : kind == 1 ? little : much;
+  };
+  weather w;
+  w.nodes = chance.between(1, 7);
+  w.voters = chance.between(1, w.nodes);
+  w.loss = some(10'000, 150'000);
+  w.twice = some(10'000, 100'000);
+  w.delay_ms = chance.pick(std::vector<std::uint64_t>{2, 20, 100, 400});
+  w.sync_ms = chance.pick(std::vector<std::uint64_t>{1, 10, 100, 600});
+  w.crash = some(500, 5'000);
+  w.pause = some(500, 5'000);
+  w.cut = some(500, 4'000);
+  w.change = some(2'000, 30'000);
+  w.transfer = some(1'000, 10'000);
+  w.compact = some(3'000, 60'000);
+  w.propose = chance.pick(std::vector<std::uint64_t>{20'000, 100'000, 500'000});
+  w.read = some(20'000, 200'000);
+  w.drift = some(20, 200);
+  return w;
+}
+
+report run(std::uint64_t seed, std::uint64_t ms, const weather& w) {
+  world it(seed, w);
+  std::string what;
+  try {
+    it.trouble(ms);
+    it.heal();
+  } catch (const violation& v) {
+    what = v.what;
+  }
+  auto r = it.result();
+  if (!what.empty())
+    r.scene = it.scene();
+  r.violation = std::move(what);
+  return r;
+}
+
+report run(std::uint64_t seed, std::uint64_t ms) {
+  return run(seed, ms, weather_of(seed));
+}
+
+} // namespace muster::sim
