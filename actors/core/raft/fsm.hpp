@@ -146,6 +146,8 @@ public:
 
   /// The answer to a `fetch`; empty if they are compacted away.
   void fetched(const fetch& asked, const std::vector<entry>& entries);
+  /// There is no answer; it will be asked for again.
+  void fetch_failed(node_id follower);
 
   /// The entries up to `upto`, applied before, are gone from the log store.
   void compacted(log_index upto);

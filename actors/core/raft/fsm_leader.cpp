@@ -155,6 +155,14 @@ void fsm::fetched(const fetch& asked, const std::vector<entry>& entries) {
     send_entries(asked.follower, p, entries);
 }
 
+void fsm::fetch_failed(node_id follower) {
+  auto* l = leading();
+  if (!l)
+    return;
+  if (const auto found = l->peers.find(follower); found != l->peers.end())
+    found->second.fetching = false;
+}
+
 void fsm::snapshot_over(node_id follower) {
   auto* l = leading();
   if (!l)

@@ -258,6 +258,10 @@ void world::read_done(node& n, const raft::read_ready& r) {
 }
 
 void world::answer(node& n, const raft::fetch& f) {
+  if (chance_.chance(weather_.loss)) {
+    n.core->fetch_failed(f.follower);
+    return;
+  }
   std::vector<raft::entry> found;
   std::size_t bytes = 0;
   for (auto i = f.from; bytes < f.bytes_max; i = i.next()) {
