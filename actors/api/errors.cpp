@@ -18,8 +18,10 @@ caf::error to_caf(const error& e) {
                     caf::make_message(e.message)};
 }
 
+bool is_ours(const caf::error& e) { return e.category() == category; }
+
 error from_caf(const caf::error& e) {
-  if (e.category() == category) {
+  if (is_ours(e)) {
     auto text = e.context().match_elements<std::string>()
                   ? e.context().get_as<std::string>(0)
                   : std::string{};

@@ -14,4 +14,8 @@ caf::error to_caf(const error& e);
 /// caller must treat the first two as `unknown`.
 error from_caf(const caf::error& e);
 
+/// Whether one of our actors answered so. Else CAF says that no answer came: a
+/// write may have happened.
+bool is_ours(const caf::error& e);
+
 } // namespace muster::api

@@ -147,7 +147,8 @@ application::start(const settings& s, storage::environment_factory environment) 
   p->node = std::make_unique<runtime::node>(
     node_of(s, p->engine->owner().node), p->engine->logs(),
     p->engine->tables(), system_clock());
-  p->node->start();
+  if (auto started = p->node->start(); !started)
+    return std::unexpected(started.error());
   // The doors open once everything stored is applied: a client that read too
   // early would take "not there" for an answer.
   if (!p->node->wait_serving(start_timeout))

@@ -111,7 +111,7 @@ void housekeeper_state::compact_if_due() {
     behind += applied_[p].index.value - compacted_[p].value;
   const auto now = parts_->context.time.steady();
   const auto& s = parts_->settings;
-  if (behind == 0
+  if (!parts_->compacts || behind == 0
       || (behind < s.compact_after_entries
           && now - compacted_at_ < s.compact_after))
     return;
@@ -134,7 +134,8 @@ void housekeeper_state::trim_history(partition_id group) {
   auto& body = *command->mutable_history_trim();
   body.set_before_ms(to_unix_ms(now - parts_->settings.history_kept));
   body.set_limit(trim_rows);
-  self_->request(replica, ask_timeout, api::propose{{}, std::move(command)})
+  // Of several members the one that leads does it.
+  self_->request(replica, ask_timeout, propose_here{std::move(command)})
     .then(
       [this, again](const model::outcome& o) {
         // `existed`: the limit was reached, there may be more.
@@ -142,8 +143,9 @@ void housekeeper_state::trim_history(partition_id group) {
                         : parts_->settings.trim_every);
       },
       [this, again](const caf::error& e) {
-        spdlog::warn("old history was not removed: {}",
-                     api::from_caf(e).message);
+        const auto why = api::from_caf(e);
+        if (why.code != errc::unavailable)
+          spdlog::warn("old history was not removed: {}", why.message);
         again(parts_->settings.trim_every);
       });
 }

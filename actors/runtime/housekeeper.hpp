@@ -32,6 +32,8 @@ struct housekeeper_parts {
   raft::state_store& tables;
   node_id self;
   std::uint64_t partitions = 0;
+  /// Whether logs are compacted: not while other members may need them.
+  bool compacts = true;
   housekeeper_settings settings;
 };
 

@@ -12,6 +12,7 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include "actors/runtime/peer.hpp"
 #include "actors/runtime/supervisor.hpp"
 
 namespace muster::runtime {
@@ -32,6 +33,8 @@ caf::actor_system_config& configured(caf::actor_system_config& cfg,
   cfg.set("scheduler.max-threads", threads);
   cfg.set("scheduler.max-throughput", std::size_t{50});
   cfg.set("logger.verbosity", caf::atom("quiet"));
+  if (options.cluster)
+    allow_peers(cfg);
   return cfg;
 }
 
@@ -84,6 +87,7 @@ struct node::impl {
   node_context context;
   caf::actor_system_config config;
   caf::actor_system system;
+  caf::actor door;
   caf::actor supervisor;
   caf::actor housekeeper;
   std::shared_ptr<std::atomic<std::size_t>> connections
@@ -96,18 +100,27 @@ node::node(node_options options, raft::log_store& logs,
 
 node::~node() { stop(); }
 
-void node::start() {
+result<void> node::start() {
   auto& i = *impl_;
-  i.supervisor = spawn_supervisor(i.system,
-                                  {.context = i.context,
-                                   .handles = i.handles,
-                                   .logs = i.logs,
-                                   .tables = i.tables,
-                                   .self = i.options.self,
-                                   .partitions = i.options.facts.partitions,
-                                   .replicas_ready = [&i] {
-                                     i.ready(impl::replicas_up);
-                                   }});
+  const supervisor_parts parts{
+    .context = i.context,
+    .handles = i.handles,
+    .logs = i.logs,
+    .tables = i.tables,
+    .self = i.options.self,
+    .partitions = i.options.facts.partitions,
+    .cluster = i.options.cluster,
+    .replicas_ready = [&i] { i.ready(impl::replicas_up); }};
+  if (parts.cluster) {
+    i.door = spawn_door(i.system, peers_of(parts));
+    if (auto open = publish_door(i.system, i.door, parts.cluster->address,
+                                 parts.cluster->port);
+        !open) {
+      caf::anon_send_exit(i.door, caf::exit_reason::user_shutdown);
+      return open;
+    }
+  }
+  i.supervisor = spawn_supervisor(i.system, parts);
   i.housekeeper = spawn_housekeeper(
     i.system, {.context = i.context,
                .handles = i.handles,
@@ -115,7 +128,9 @@ void node::start() {
                .tables = i.tables,
                .self = i.options.self,
                .partitions = i.options.facts.partitions,
+               .compacts = !i.options.cluster,
                .settings = i.options.housekeeping});
+  return {};
 }
 
 bool node::wait_serving(milliseconds at_most) const {
@@ -134,10 +149,14 @@ void node::stop() {
   i.state.store(api::node_state::draining);
   caf::anon_send_exit(i.housekeeper, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(i.supervisor, caf::exit_reason::user_shutdown);
+  if (i.door)
+    caf::anon_send_exit(i.door, caf::exit_reason::user_shutdown);
+  i.door = nullptr;
   i.supervisor = nullptr;
   i.housekeeper = nullptr;
   i.system.await_all_actors_done();
-  compact_all(i.logs, i.tables, i.options.self, i.options.facts.partitions);
+  if (!i.options.cluster)
+    compact_all(i.logs, i.tables, i.options.self, i.options.facts.partitions);
 }
 
 caf::actor_system& node::system() { return impl_->system; }
@@ -190,6 +209,7 @@ std::vector<std::pair<std::string, caf::actor>> node::actors() const {
     if (handle)
       found.emplace_back(std::move(name), caf::actor_cast<caf::actor>(handle));
   };
+  add("gate", h.gate.load());
   add("log_writer", h.writer.load());
   for (const auto& w : h.workers)
     add("state_worker", w.load());

@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "actors/api/node.hpp"
 #include "actors/core/raft/ports.hpp"
 #include "actors/runtime/context.hpp"
 #include "actors/runtime/housekeeper.hpp"
+#include "actors/runtime/supervisor.hpp"
 
 /// A whole node behind `api::node`: the actor system and everything in it.
 namespace muster::runtime {
@@ -17,6 +19,8 @@ namespace muster::runtime {
 struct node_options {
   api::node_facts facts;
   node_id self{1};
+  /// None: the node stands alone.
+  std::optional<cluster_options> cluster;
   naming_settings naming;
   housekeeper_settings housekeeping;
   /// Bytes of config snapshots kept in memory.
@@ -43,7 +47,8 @@ public:
   node(const node&) = delete;
 
   /// Spawns the supervisor; returns at once. `state()` tells when it serves.
-  void start();
+  /// `unavailable` if the cluster port cannot be had.
+  result<void> start();
 
   /// Blocks until the node serves; false if it did not within `at_most`.
   bool wait_serving(milliseconds at_most) const;

@@ -1,128 +1,113 @@
+#include "actors/runtime/replica.hpp"
+
+#include <algorithm>
 #include <chrono>
-#include <deque>
-#include <optional>
-#include <string>
+#include <iterator>
+#include <random>
 #include <utility>
-#include <vector>
 
 #include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
 
 #include "actors/core/model/check.hpp"
-#include "actors/core/raft/fsm.hpp"
-#include "actors/runtime/spine.hpp"
 
 namespace muster::runtime {
 
 namespace {
-
-/// To oneself: hand the proposals collected from the mailbox to the core.
-struct flush_proposals {};
 
 constexpr auto load_timeout = std::chrono::seconds(30);
 
+/// The shell's business: the core draws no numbers.
+std::uint64_t draw() {
+  std::random_device source;
+  return (std::uint64_t{source()} << 32U) ^ source();
+}
+
 } // namespace
-
-} // namespace muster::runtime
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::flush_proposals)
-
-namespace muster::runtime {
-
-namespace {
-
-using actor_type
-  = api::replica_actor::extend<caf::reacts_to<log_written>,
-                               caf::reacts_to<applied_upto>,
-                               caf::reacts_to<flush_proposals>>;
-
-class replica_state {
-public:
-  static inline const char* name = "replica";
-
-  explicit replica_state(actor_type::pointer self) : self_(self) {}
-
-  void start(replica_parts parts);
-  caf::result<model::outcome> propose(const api::propose& m);
-  caf::result<log_index> read(const api::read_barrier& m);
-  void flush();
-  void on_written(const log_written& m);
-  void on_applied(const applied_upto& m);
-
-private:
-  struct collected {
-    std::shared_ptr<const pb::Command> command;
-    std::shared_ptr<const std::string> payload;
-    reply to;
-  };
-  struct waiting_read {
-    std::uint64_t context;
-    log_index index;
-    reply to;
-  };
-
-  void loaded(const raft::stored_group& stored);
-  void carry_out(raft::output out);
-  void send_apply(raft::output& out);
-  void answer_reads();
-
-  actor_type::pointer self_;
-  std::optional<replica_parts> parts_;
-  std::optional<raft::fsm> core_;
-  std::vector<collected> collected_;
-  std::size_t bytes_in_progress_ = 0;
-  std::deque<waiting_proposal> waiting_;
-  std::vector<waiting_read> reads_;
-  std::uint64_t read_context_ = 0;
-  log_index applied_;
-  bool announced_ = false;
-};
 
 void replica_state::start(replica_parts parts) {
   parts_.emplace(std::move(parts));
-  // A replica is of no use without these two: it stops, and is started anew
+  passing_client_ = draw();
+  // A replica is of no use without these: it stops, and is started anew
   // together with their successors.
   self_->set_down_handler([this](const caf::down_msg&) {
     self_->quit(caf::exit_reason::unhandled_exception);
   });
   self_->monitor(parts_->writer);
   self_->monitor(parts_->worker);
+  if (has_others())
+    self_->monitor(parts_->gate);
   self_->request(parts_->writer, load_timeout, load_group{parts_->group})
-    .then([this](const raft::stored_group& stored) { loaded(stored); },
-          [this](const caf::error& e) {
-            spdlog::error("partition {}: the log cannot be read: {}",
-                          parts_->group.value, api::from_caf(e).message);
-            self_->quit(caf::exit_reason::unhandled_exception);
-          });
+      .then([this](const raft::stored_group& stored) { loaded(stored); },
+            [this](const caf::error& e) {
+              spdlog::error("partition {}: the log cannot be read: {}",
+                            parts_->group.value, api::from_caf(e).message);
+              self_->quit(caf::exit_reason::unhandled_exception);
+            });
 }
 
 void replica_state::loaded(const raft::stored_group& stored) {
   raft::fsm::settings s;
   s.self = parts_->self;
-  s.members.voters = {parts_->self};
+  s.members = parts_->members;
+  s.heartbeat_every = parts_->times.heartbeat_every;
+  s.election_after = parts_->times.election_after;
+  s.seed = draw();
   s.uncommitted_max = parts_->proposals_max;
   core_.emplace(std::move(s), stored);
-  core_->tick(parts_->time.steady());
+  on_tick();
+}
+
+void replica_state::on_tick() {
+  if (!core_)
+    return;
+  core_->tick(now());
+  carry_out(core_->take_output());
+  if (has_others()) {
+    drop_overdue();
+    announce();
+  }
+}
+
+void replica_state::on_messages(const raft_in& m) {
+  if (!core_)
+    return;
+  for (const auto& each : m.messages)
+    core_->step(each);
   carry_out(core_->take_output());
 }
 
+// -- writes -------------------------------------------------------------------
+
 caf::result<model::outcome> replica_state::propose(const api::propose& m) {
-  if (!core_ || core_->current_role() != raft::role::leader)
-    return api::to_caf({errc::unavailable, "the partition has no leader yet"});
   if (const auto fine = model::check_command(*m.command); !fine)
     return api::to_caf(fine.error());
-  auto payload
-    = std::make_shared<const std::string>(m.command->SerializeAsString());
+  return leads() || !has_others() ? take(m.command) : pass(m.command);
+}
+
+/// Another member looked at the command already; this one looks again, since it
+/// came over the wire.
+caf::result<model::outcome> replica_state::propose(const propose_here& m) {
+  if (const auto fine = model::check_command(*m.command); !fine)
+    return api::to_caf(fine.error());
+  return take(m.command);
+}
+
+caf::result<model::outcome>
+replica_state::take(std::shared_ptr<const pb::Command> command) {
+  if (!leads())
+    return api::to_caf({errc::unavailable, "the partition has no leader yet"});
+  auto payload =
+      std::make_shared<const std::string>(command->SerializeAsString());
   if (collected_.size() + waiting_.size() >= parts_->proposals_max
       || bytes_in_progress_ + payload->size() > parts_->proposal_bytes_max)
-    return api::to_caf({errc::resource_exhausted, "too many writes in progress"});
+    return api::to_caf(
+        {errc::resource_exhausted, "too many writes in progress"});
   if (collected_.empty())
     self_->send(self_, flush_proposals{});
   bytes_in_progress_ += payload->size();
-  collected_.push_back({m.command, std::move(payload), reply{self_}});
+  collected_.push_back({std::move(command), std::move(payload), reply{self_}});
   return caf::delegated<model::outcome>{};
 }
 
@@ -136,20 +121,9 @@ void replica_state::flush() {
       continue;
     }
     waiting_.push_back(
-      {position->index, std::move(c.command), bytes, std::move(c.to)});
+        {*position, std::move(c.command), bytes, std::move(c.to)});
   }
   carry_out(core_->take_output());
-}
-
-caf::result<log_index> replica_state::read(const api::read_barrier&) {
-  if (!core_)
-    return api::to_caf({errc::unavailable, "the partition is starting"});
-  const auto context = ++read_context_;
-  if (const auto asked = core_->read_index(context); !asked)
-    return api::to_caf(asked.error());
-  reads_.push_back({context, log_index{~0ULL}, reply{self_}});
-  carry_out(core_->take_output());
-  return caf::delegated<log_index>{};
 }
 
 void replica_state::on_written(const log_written& m) {
@@ -158,13 +132,33 @@ void replica_state::on_written(const log_written& m) {
 }
 
 void replica_state::on_applied(const applied_upto& m) {
-  applied_ = m.position.index;
+  applied_ = std::max(applied_, m.position.index);
   answer_reads();
+  answer_late();
   // The no-op of the own term is applied: nothing older is left to catch up.
-  if (!announced_ && m.position.term == core_->term()) {
+  if (!announced_ && leads() && m.position.term == core_->term()) {
     announced_ = true;
     caf::anon_send(parts_->starter, replica_ready{parts_->group});
   }
+}
+
+// -- reads --------------------------------------------------------------------
+
+caf::result<log_index> replica_state::read(const api::read_barrier&) {
+  if (!core_)
+    return api::to_caf({errc::unavailable, "the partition is starting"});
+  return leads() || !has_others() ? read(read_here{}) : pass_read();
+}
+
+caf::result<log_index> replica_state::read(const read_here&) {
+  if (!core_)
+    return api::to_caf({errc::unavailable, "the partition is starting"});
+  const auto context = ++read_context_;
+  if (const auto asked = core_->read_index(context); !asked)
+    return api::to_caf(asked.error());
+  reads_.push_back({context, log_index{~0ULL}, reply{self_}});
+  carry_out(core_->take_output());
+  return caf::delegated<log_index>{};
 }
 
 void replica_state::answer_reads() {
@@ -176,6 +170,8 @@ void replica_state::answer_reads() {
   });
 }
 
+// -- effects ------------------------------------------------------------------
+
 void replica_state::carry_out(raft::output out) {
   // The order is the core's: write first, then apply what got committed.
   if (out.write != 0) {
@@ -186,6 +182,26 @@ void replica_state::carry_out(raft::output out) {
     m.write = out.write;
     self_->send(parts_->writer, std::move(m));
   }
+  if (!out.messages.empty() && has_others())
+    self_->send(parts_->gate, raft_out{parts_->group, std::move(out.messages)});
+  for (const auto& f : out.fetches)
+    self_
+        ->request(parts_->worker, parts_->times.answer_wait,
+                  read_log{parts_->group, f.from, f.bytes_max})
+        .then(
+            [this, f](const log_entries& found) {
+              core_->fetched(f, found.rows);
+              carry_out(core_->take_output());
+            },
+            [this, f](const caf::error&) { core_->fetch_failed(f.follower); });
+  for (const auto follower : out.snapshots) {
+    spdlog::error("partition {}: node {} needs a snapshot, which this version "
+                  "cannot send",
+                  parts_->group.value, follower.value);
+    core_->snapshot_over(follower);
+  }
+  if (out.became)
+    lead_or_follow();
   if (out.commit)
     send_apply(out);
   for (const auto& ready : out.reads)
@@ -196,37 +212,87 @@ void replica_state::carry_out(raft::output out) {
     answer_reads();
 }
 
+/// Role or leader changed.
+void replica_state::lead_or_follow() {
+  if (!leads()) {
+    for (auto& w : waiting_)
+      bytes_in_progress_ -= w.bytes;
+    std::ranges::move(waiting_, std::back_inserter(stale_));
+    waiting_.clear();
+    for (auto& r : std::exchange(reads_, {}))
+      r.to.fail({errc::unavailable, "the partition's leader changed"});
+  }
+  if (has_others())
+    pass_parked();
+}
+
 void replica_state::send_apply(raft::output& out) {
   auto work = std::make_shared<apply_work>();
   work->group = parts_->group;
   work->upto = *out.commit;
   work->entries = std::move(out.committed);
-  while (!waiting_.empty() && waiting_.front().index <= work->upto) {
+  const auto is_done = [&](const waiting_proposal& w) {
+    return w.at.index <= work->upto;
+  };
+  while (!waiting_.empty() && is_done(waiting_.front())) {
     bytes_in_progress_ -= waiting_.front().bytes;
     work->waiting.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
+  if (!stale_.empty()) {
+    const auto rest = std::ranges::partition(stale_, is_done);
+    std::move(stale_.begin(), rest.begin(), std::back_inserter(work->waiting));
+    stale_.erase(stale_.begin(), rest.begin());
+    std::ranges::sort(work->waiting, {}, [](const auto& w) {
+      return std::pair{w.at.index, w.at.term};
+    });
+  }
   self_->send(parts_->worker, apply_committed{std::move(work)});
 }
 
-using pointer = actor_type::stateful_pointer<replica_state>;
+/// A follower is ready once it has applied what was committed when it asked.
+void replica_state::announce() {
+  const auto leader = other_leader();
+  if (announced_ || announcing_ || leader.value == 0)
+    return;
+  announcing_ = true;
+  self_
+      ->request(parts_->gate, parts_->times.answer_wait,
+                read_at{leader, parts_->group})
+      .then(
+          [this](log_index index) {
+            announcing_ = false;
+            if (announced_ || applied_ < index)
+              return;
+            announced_ = true;
+            caf::anon_send(parts_->starter, replica_ready{parts_->group});
+          },
+          [this](const caf::error&) { announcing_ = false; });
+}
 
-actor_type::behavior_type replica(pointer self, const replica_parts& parts) {
+namespace {
+
+using pointer = replica_impl::stateful_pointer<replica_state>;
+
+replica_impl::behavior_type replica(pointer self, const replica_parts& parts) {
   auto& s = self->state;
   s.start(parts);
   return {
-    [&s](const api::propose& m) { return s.propose(m); },
-    [&s](const api::read_barrier& m) { return s.read(m); },
-    [&s](const log_written& m) { s.on_written(m); },
-    [&s](const applied_upto& m) { s.on_applied(m); },
-    [&s](const flush_proposals&) { s.flush(); },
+      [&s](const api::propose& m) { return s.propose(m); },
+      [&s](const api::read_barrier& m) { return s.read(m); },
+      [&s](raft_tick) { s.on_tick(); },
+      [&s](const raft_in& m) { s.on_messages(m); },
+      [&s](const propose_here& m) { return s.propose(m); },
+      [&s](const read_here& m) { return s.read(m); },
+      [&s](const log_written& m) { s.on_written(m); },
+      [&s](const applied_upto& m) { s.on_applied(m); },
+      [&s](const flush_proposals&) { s.flush(); },
   };
 }
 
 } // namespace
 
-api::replica_actor spawn_replica(caf::actor_system& system,
-                                 replica_parts parts) {
+member_actor spawn_replica(caf::actor_system& system, replica_parts parts) {
   return system.spawn(replica, std::move(parts));
 }
 

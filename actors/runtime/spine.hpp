@@ -34,9 +34,10 @@ struct load_group {
   partition_id group;
 };
 /// Someone who waits for an entry to be applied, with the command as it was
-/// proposed (so that it need not be parsed again).
+/// proposed (so that it need not be parsed again). If an entry of another term
+/// is applied there, the command did not happen and never will.
 struct waiting_proposal {
-  log_index index;
+  raft::log_position at;
   std::shared_ptr<const pb::Command> command;
   std::size_t bytes = 0;
   reply to;
@@ -48,6 +49,7 @@ struct apply_work {
   partition_id group;
   log_index upto;
   std::vector<raft::entry> entries;
+  /// In the order of their indexes.
   std::vector<waiting_proposal> waiting;
 };
 using apply_work_ptr = std::shared_ptr<apply_work>;
@@ -57,6 +59,46 @@ struct apply_committed {
 /// To a replica: the tables have everything up to here.
 struct applied_upto {
   raft::log_position position;
+};
+
+/// To a state worker: -> log_entries, from `from` on, about so many bytes; empty
+/// if that is compacted away or not there.
+struct read_log {
+  partition_id group;
+  log_index from;
+  std::size_t bytes_max = 0;
+};
+struct log_entries {
+  std::vector<raft::entry> rows;
+};
+
+/// To a replica: time passed.
+struct raft_tick {};
+/// To a replica: from members on other nodes.
+struct raft_in {
+  std::vector<raft::message> messages;
+};
+/// To the gate: for members on other nodes. May be lost.
+struct raft_out {
+  partition_id group;
+  std::vector<raft::message> messages;
+};
+/// To a replica, from the gate: as `propose` and `read_barrier`, but only if it
+/// leads; else `unavailable`, and nothing was done.
+struct propose_here {
+  std::shared_ptr<const pb::Command> command;
+};
+struct read_here {};
+/// To the gate: have the replica on that node do so. Without an answer the
+/// outcome is `unknown`.
+struct propose_at {
+  node_id to;
+  partition_id group;
+  std::shared_ptr<const pb::Command> command;
+};
+struct read_at {
+  node_id to;
+  partition_id group;
 };
 
 /// To a state worker: -> applied_position of a group.
@@ -80,7 +122,21 @@ using log_writer_actor
 using state_worker_actor
   = api::state_actor::extend<caf::reacts_to<apply_committed>,
                              caf::replies_to<get_applied>::with<
-                               raft::log_position>>;
+                               raft::log_position>,
+                             caf::replies_to<read_log>::with<log_entries>>;
+
+/// A replica as the node itself sees it.
+using member_actor
+  = api::replica_actor::extend<
+    caf::reacts_to<raft_tick>, caf::reacts_to<raft_in>,
+    caf::replies_to<propose_here>::with<model::outcome>,
+    caf::replies_to<read_here>::with<log_index>>;
+
+/// The node's only way to other nodes (gate.hpp).
+using gate_actor
+  = caf::typed_actor<caf::reacts_to<raft_out>,
+                     caf::replies_to<propose_at>::with<model::outcome>,
+                     caf::replies_to<read_at>::with<log_index>>;
 
 /// What a state worker works with. References outlive it.
 struct state_worker_parts {
@@ -94,13 +150,28 @@ struct state_worker_parts {
   std::function<void(const model::event&)> route;
 };
 
+/// Of all replicas of a cluster.
+struct replica_times {
+  milliseconds heartbeat_every{100};
+  milliseconds election_after{1000};
+  /// How long a request waits here for a leader.
+  milliseconds leader_wait{4000};
+  /// And for the leader's answer.
+  milliseconds answer_wait{5000};
+};
+
 /// What a replica works with. References outlive it.
 struct replica_parts {
   partition_id group;
   node_id self;
+  /// Who the group begins with.
+  raft::configuration members;
   log_writer_actor writer;
   state_worker_actor worker;
+  /// Null on a node that stands alone.
+  gate_actor gate;
   const clock& time;
+  replica_times times;
   /// Proposals in progress at most, and their bytes.
   std::size_t proposals_max = 16384;
   std::size_t proposal_bytes_max = 256U << 20;
@@ -112,8 +183,7 @@ log_writer_actor spawn_log_writer(caf::actor_system& system,
                                   raft::log_store& logs);
 state_worker_actor spawn_state_worker(caf::actor_system& system,
                                       state_worker_parts parts);
-api::replica_actor spawn_replica(caf::actor_system& system,
-                                 replica_parts parts);
+member_actor spawn_replica(caf::actor_system& system, replica_parts parts);
 
 } // namespace muster::runtime
 
@@ -124,6 +194,15 @@ MUSTER_LOCAL(runtime::load_group)
 MUSTER_LOCAL(runtime::apply_committed)
 MUSTER_LOCAL(runtime::applied_upto)
 MUSTER_LOCAL(runtime::get_applied)
+MUSTER_LOCAL(runtime::read_at)
+MUSTER_LOCAL(runtime::propose_at)
+MUSTER_LOCAL(runtime::read_here)
+MUSTER_LOCAL(runtime::propose_here)
+MUSTER_LOCAL(runtime::raft_out)
+MUSTER_LOCAL(runtime::raft_in)
+MUSTER_LOCAL(runtime::raft_tick)
+MUSTER_LOCAL(runtime::log_entries)
+MUSTER_LOCAL(runtime::read_log)
 MUSTER_LOCAL(runtime::replica_ready)
 MUSTER_LOCAL(raft::stored_group)
 MUSTER_LOCAL(raft::log_position)

@@ -73,6 +73,7 @@ public:
 
   caf::result<api::config_loaded> load(const api::load_config& m,
                                        partition_id group);
+  caf::result<log_entries> read_entries(const read_log& m);
 
 private:
   struct queued_work {
@@ -104,6 +105,12 @@ private:
   std::vector<queued_work> queued_;
   std::unordered_map<partition_id, raft::log_position> applied_;
 };
+
+/// Nothing was done: the entry's place was taken by another leader's.
+error overtaken() {
+  return {errc::unavailable,
+          "the partition's leader changed before this was stored"};
+}
 
 void state_worker_state::stop(const error& reason) {
   spdlog::critical("tables cannot be used, the worker stops: {}",
@@ -155,7 +162,14 @@ result<void> state_worker_state::apply(pending& to, apply_work& work) {
     return std::unexpected(from.error());
   const auto first = work.entries.empty() ? work.upto.next()
                                           : work.entries.front().index;
-  // What the replica no longer had in memory stands in the log.
+  // What the replica no longer had in memory stands in the log. Who waits for
+  // something there proposed it long ago, while this node led.
+  std::erase_if(work.waiting, [first](waiting_proposal& w) {
+    if (w.at.index >= first)
+      return false;
+    w.to.fail({errc::unknown, "the partition's leader changed meanwhile"});
+    return true;
+  });
   if (first > from->index.next())
     if (auto done = catch_up(to, work.group, log_index{first.value - 1}); !done)
       return done;
@@ -188,9 +202,13 @@ state_worker_state::apply_entries(pending& to, partition_id group,
   auto& rows = to.batch->of(group);
   auto next = waiting.begin();
   for (const auto& e : entries) {
+    for (; next != waiting.end() && next->at.index <= e.index
+           && next->at != raft::log_position{e.term, e.index};
+         ++next)
+      next->to.fail(overtaken());
     if (e.kind != raft::entry_kind::command)
       continue;
-    const bool awaited = next != waiting.end() && next->index == e.index;
+    const bool awaited = next != waiting.end() && next->at.index == e.index;
     pb::Command parsed;
     if (!awaited && !parsed.ParseFromString(*e.payload))
       return fail(errc::data_loss, "a committed command does not parse");
@@ -234,6 +252,16 @@ state_worker_state::load(const api::load_config& m, partition_id group) {
     parts_->index.publish(m.key, snapshot);
     return api::config_loaded{std::move(snapshot)};
   });
+}
+
+caf::result<log_entries> state_worker_state::read_entries(const read_log& m) {
+  constexpr log_index end{~0ULL};
+  auto found = parts_->logs.read(m.group, m.from, end, m.bytes_max);
+  if (!found && found.error().code == errc::out_of_range)
+    return log_entries{};
+  if (!found)
+    return api::to_caf(found.error());
+  return log_entries{std::move(*found)};
 }
 
 api::service_state service_of(const state_reader& state,
@@ -296,6 +324,7 @@ actor_type::behavior_type state_worker(pointer self,
           model::history(state, m.key, m.before, m.limit)};
       });
     },
+    [&s](const read_log& m) { return s.read_entries(m); },
     [&s](const apply_committed& m) { s.enqueue(m); },
     [&s](apply_queued) { s.apply_all(); },
     [&s](const get_applied& m) -> caf::result<raft::log_position> {

@@ -1,5 +1,6 @@
 #include "actors/runtime/supervisor.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <unordered_set>
@@ -12,6 +13,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/core/base/backoff.hpp"
+#include "actors/runtime/peer.hpp"
 
 namespace muster::runtime {
 
@@ -57,6 +59,7 @@ private:
     bool waits = false;
   };
 
+  void add_gate();
   void add_writer();
   void add_worker(std::size_t index);
   void add_replica(partition_id p);
@@ -74,12 +77,35 @@ caf::actor untyped(const Handle& h) {
   return caf::actor_cast<caf::actor>(h);
 }
 
+raft::configuration members_of(const supervisor_parts& parts) {
+  raft::configuration members;
+  members.voters.push_back(parts.self);
+  if (parts.cluster)
+    for (const auto& peer : parts.cluster->peers)
+      members.voters.push_back(peer.id);
+  std::ranges::sort(members.voters);
+  return members;
+}
+
 void supervisor_state::add_writer() {
   auto& cell = parts_->handles.writer;
   children_.push_back({"log_writer",
                        [this, &cell] {
                          auto h = spawn_log_writer(self_->system(),
                                                    parts_->logs);
+                         cell.store(h);
+                         return untyped(h);
+                       },
+                       [&cell] { cell.store({}); },
+                       {},
+                       {}});
+}
+
+void supervisor_state::add_gate() {
+  auto& cell = parts_->handles.gate;
+  children_.push_back({"gate",
+                       [this, &cell] {
+                         auto h = spawn_gate(self_->system(), peers_of(*parts_));
                          cell.store(h);
                          return untyped(h);
                        },
@@ -113,15 +139,20 @@ void supervisor_state::add_replica(partition_id p) {
      [this, &cell, p]() -> caf::actor {
        auto writer = parts_->handles.writer.load();
        auto worker = parts_->handles.worker_of(p);
-       if (!writer || !worker)
+       auto gate = parts_->handles.gate.load();
+       if (!writer || !worker || (parts_->cluster && !gate))
          return {};
-       auto h = spawn_replica(self_->system(),
-                              {.group = p,
-                               .self = parts_->self,
-                               .writer = std::move(writer),
-                               .worker = std::move(worker),
-                               .time = parts_->context.time,
-                               .starter = caf::actor{self_}});
+       auto h = spawn_replica(
+         self_->system(),
+         {.group = p,
+          .self = parts_->self,
+          .members = members_of(*parts_),
+          .writer = std::move(writer),
+          .worker = std::move(worker),
+          .gate = std::move(gate),
+          .time = parts_->context.time,
+          .times = parts_->cluster ? parts_->cluster->times : replica_times{},
+          .starter = caf::actor{self_}});
        cell.store(h);
        return untyped(h);
      },
@@ -147,6 +178,8 @@ void supervisor_state::add_namespaces() {
 void supervisor_state::start(supervisor_parts parts) {
   parts_.emplace(std::move(parts));
   add_writer();
+  if (parts_->cluster)
+    add_gate();
   for (std::size_t i = 0; i < parts_->handles.workers.size(); ++i)
     add_worker(i);
   for (std::uint64_t p = 0; p <= parts_->partitions; ++p)

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <caf/actor.hpp>
@@ -20,15 +22,34 @@ struct node_handles {
   explicit node_handles(std::size_t partitions, std::size_t worker_count)
     : workers(worker_count), replicas(partitions + 1) {}
 
+  /// Null on a node that stands alone.
+  api::handle_cell<gate_actor> gate;
   api::handle_cell<log_writer_actor> writer;
   std::vector<api::handle_cell<state_worker_actor>> workers;
   /// By partition number, 0…P.
-  std::vector<api::handle_cell<api::replica_actor>> replicas;
+  std::vector<api::handle_cell<member_actor>> replicas;
   api::handle_cell<api::namespaces_actor> namespaces;
 
   state_worker_actor worker_of(partition_id p) const {
     return workers[p.value % workers.size()].load();
   }
+};
+
+/// Another node of the cluster, as the configuration names it.
+struct peer_address {
+  node_id id;
+  std::string host;
+  std::uint16_t port = 0; ///< of its door
+};
+
+/// What makes a node a member of a cluster.
+struct cluster_options {
+  /// Where its door is.
+  std::string address;
+  std::uint16_t port = 0;
+  /// The other nodes.
+  std::vector<peer_address> peers;
+  replica_times times;
 };
 
 /// What the supervisor works with. References outlive it.
@@ -39,6 +60,7 @@ struct supervisor_parts {
   raft::state_store& tables;
   node_id self;
   std::uint64_t partitions = 0;
+  std::optional<cluster_options> cluster;
   /// Called once every replica has applied what it found at start.
   std::function<void()> replicas_ready;
 };

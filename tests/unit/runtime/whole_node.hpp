@@ -28,15 +28,30 @@ struct whole_node {
   explicit whole_node(runtime::housekeeper_settings housekeeping = {}) {
     start(housekeeping);
   }
+  /// A member of a cluster; to be begun.
+  whole_node(node_id self, runtime::cluster_options cluster) {
+    options.self = self;
+    options.cluster = std::move(cluster);
+  }
 
-  void start(runtime::housekeeper_settings housekeeping = {}) {
-    runtime::node_options options;
+  void begin() {
     options.facts.partitions = 4;
-    options.housekeeping = housekeeping;
     node.emplace(options, logs, tables, system_clock());
-    node->start();
+    const auto started = node->start();
+    REQUIRE_MESSAGE(started.has_value(), started.error().message);
+  }
+
+  void wait_serving() {
     wait([&] { return node->state() == api::node_state::serving; });
   }
+
+  void start(runtime::housekeeper_settings housekeeping = {}) {
+    options.housekeeping = housekeeping;
+    begin();
+    wait_serving();
+  }
+
+  runtime::node_options options;
 
   template <class F>
   static void wait(F&& condition) {

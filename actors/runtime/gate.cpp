@@ -1,0 +1,265 @@
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <caf/io/middleman.hpp>
+#include <caf/io/middleman_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <spdlog/spdlog.h>
+
+#include "actors/core/base/backoff.hpp"
+#include "actors/core/raft/wire.hpp"
+#include "actors/runtime/accept.hpp"
+#include "actors/runtime/peer.hpp"
+#include "muster/peer.pb.h"
+
+namespace muster::runtime {
+
+namespace {
+
+/// Messages to oneself: send what was collected; let time pass; connect.
+struct flush_traffic {};
+struct pass_time {};
+struct connect_peer {
+  node_id to;
+};
+
+} // namespace
+
+} // namespace muster::runtime
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::flush_traffic)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::pass_time)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::connect_peer)
+
+namespace muster::runtime {
+
+namespace {
+
+constexpr milliseconds hello_timeout{1'000};
+constexpr milliseconds answer_timeout{5'000};
+
+using gate_impl =
+    gate_actor::extend<caf::reacts_to<flush_traffic>, caf::reacts_to<pass_time>,
+                       caf::reacts_to<connect_peer>,
+                       caf::reacts_to<peer_received>>;
+
+class gate_state {
+public:
+  static inline const char* name = "gate";
+
+  explicit gate_state(gate_impl::pointer self) : self_(self) {}
+
+  void start(peer_parts parts) {
+    parts_.emplace(std::move(parts));
+    self_->set_down_handler([this](const caf::down_msg& m) { on_down(m); });
+    for (const auto& peer : parts_->peers) {
+      auto& l = links_[peer.id];
+      l.peer = peer;
+      connect(peer.id);
+    }
+    tick();
+  }
+
+  void collect(const raft_out& m);
+  void flush();
+  void tick();
+  void connect(node_id to);
+  void received(const peer_received& m);
+  caf::result<model::outcome> propose(const propose_at& m);
+  caf::result<log_index> read(const read_at& m);
+
+private:
+  struct link {
+    peer_address peer;
+    caf::actor door; ///< null while there is no connection
+    backoff delay;
+    pb::RaftTraffic due;
+    std::uint64_t unread = 0; ///< bytes sent and not reported as received
+  };
+
+  void connected(link& l, const caf::strong_actor_ptr& door);
+  void failed(link& l, const std::string& why);
+  void on_down(const caf::down_msg& m);
+  link* linked(node_id to) {
+    const auto found = links_.find(to);
+    return found != links_.end() && found->second.door ? &found->second
+                                                       : nullptr;
+  }
+
+  gate_impl::pointer self_;
+  std::optional<peer_parts> parts_;
+  std::map<node_id, link> links_;
+  bool flush_due_ = false;
+};
+
+error no_way(node_id to) {
+  return {errc::unavailable,
+          "node " + std::to_string(to.value) + " cannot be reached"};
+}
+
+// -- connections --------------------------------------------------------------
+
+void gate_state::connect(node_id to) {
+  auto& l = links_.at(to);
+  l.delay.started(parts_->time.steady());
+  self_
+      ->request(self_->system().middleman().actor_handle(), hello_timeout,
+                caf::connect_atom::value, l.peer.host, l.peer.port)
+      .then(
+          [this, &l](const caf::node_id&, caf::strong_actor_ptr& door,
+                     const std::set<std::string>&) {
+            if (door)
+              connected(l, door);
+            else
+              failed(l, "it has no door");
+          },
+          [this, &l](const caf::error& e) {
+            failed(l, api::from_caf(e).message);
+          });
+}
+
+void gate_state::connected(link& l, const caf::strong_actor_ptr& door) {
+  const auto handle = caf::actor_cast<caf::actor>(door);
+  self_
+      ->request(handle, hello_timeout,
+                peer_hello{1, parts_->self.value, l.peer.id.value,
+                           parts_->partitions})
+      .then(
+          [this, &l, handle](const peer_hello&) {
+            spdlog::info("node {} at {}:{} is connected", l.peer.id.value,
+                         l.peer.host, l.peer.port);
+            l.door = handle;
+            l.unread = 0;
+            self_->monitor(handle);
+          },
+          [this, &l](const caf::error& e) {
+            failed(l, api::from_caf(e).message);
+          });
+}
+
+void gate_state::failed(link& l, const std::string& why) {
+  const auto wait = l.delay.died(parts_->time.steady());
+  spdlog::debug("node {} at {}:{} is not reached ({}), again in {} ms",
+                l.peer.id.value, l.peer.host, l.peer.port, why, wait.count());
+  self_->delayed_send(self_, wait, connect_peer{l.peer.id});
+}
+
+void gate_state::on_down(const caf::down_msg& m) {
+  for (auto& [_, l] : links_) {
+    if (!l.door || l.door.address() != m.source)
+      continue;
+    spdlog::warn("the connection to node {} is lost", l.peer.id.value);
+    l.door = nullptr;
+    l.due.Clear();
+    failed(l, caf::to_string(m.reason));
+  }
+}
+
+// -- traffic ------------------------------------------------------------------
+
+void gate_state::collect(const raft_out& m) {
+  for (const auto& each : m.messages)
+    if (auto* l = linked(each.to))
+      raft::to_wire(m.group, each, *l->due.add_messages());
+  if (!std::exchange(flush_due_, true))
+    self_->send(self_, flush_traffic{});
+}
+
+void gate_state::flush() {
+  flush_due_ = false;
+  for (auto& [_, l] : links_) {
+    if (l.due.messages().empty())
+      continue;
+    auto bytes = l.due.SerializeAsString();
+    l.due.Clear();
+    if (!l.door || l.unread + bytes.size() > parts_->unread_bytes_max)
+      continue;
+    l.unread += bytes.size();
+    // A typed actor has no other way to be the sender towards an untyped one.
+    caf::actor_cast<caf::abstract_actor*>(l.door)->enqueue(
+        self_->ctrl(), caf::make_message_id(),
+        caf::make_message(peer_traffic{std::move(bytes)}), self_->context());
+  }
+}
+
+void gate_state::received(const peer_received& m) {
+  const auto& from = self_->current_sender();
+  for (auto& [_, l] : links_)
+    if (l.door && from && l.door.address() == from->address())
+      l.unread -= std::min(l.unread, m.bytes);
+}
+
+void gate_state::tick() {
+  for (const auto& cell : parts_->handles.replicas)
+    if (const auto replica = cell.load())
+      self_->send(replica, raft_tick{});
+  self_->delayed_send(self_, parts_->tick_every, pass_time{});
+}
+
+// -- requests -----------------------------------------------------------------
+
+caf::result<model::outcome> gate_state::propose(const propose_at& m) {
+  const auto* l = linked(m.to);
+  if (!l)
+    return api::to_caf(no_way(m.to));
+  auto to = share(reply{self_});
+  self_
+      ->request(l->door, answer_timeout,
+                peer_propose{m.group.value, m.command->SerializeAsString()})
+      .then(
+          [to](const std::string& bytes) {
+            pb::Outcome in;
+            if (!in.ParseFromString(bytes)) {
+              to->fail({errc::unknown, "the leader's answer does not parse"});
+              return;
+            }
+            to->deliver(model::outcome{static_cast<errc>(in.code()),
+                                       in.message(), log_index{in.index()},
+                                       in.id(), in.existed()});
+          },
+          [to](const caf::error& e) {
+            auto why = api::from_caf(e);
+            // Without an answer it may have happened.
+            if (!api::is_ours(e))
+              why.code = errc::unknown;
+            to->fail(why);
+          });
+  return caf::delegated<model::outcome>{};
+}
+
+caf::result<log_index> gate_state::read(const read_at& m) {
+  const auto* l = linked(m.to);
+  if (!l)
+    return api::to_caf(no_way(m.to));
+  auto to = share(reply{self_});
+  self_->request(l->door, answer_timeout, peer_read{m.group.value})
+      .then([to](std::uint64_t index) { to->deliver(log_index{index}); },
+            [to](const caf::error& e) { to->fail(api::from_caf(e)); });
+  return caf::delegated<log_index>{};
+}
+
+using pointer = gate_impl::stateful_pointer<gate_state>;
+
+gate_impl::behavior_type gate(pointer self, const peer_parts& parts) {
+  auto& s = self->state;
+  s.start(parts);
+  return {
+      [&s](const raft_out& m) { s.collect(m); },
+      [&s](const propose_at& m) { return s.propose(m); },
+      [&s](const read_at& m) { return s.read(m); },
+      [&s](flush_traffic) { s.flush(); },
+      [&s](pass_time) { s.tick(); },
+      [&s](const connect_peer& m) { s.connect(m.to); },
+      [&s](const peer_received& m) { s.received(m); },
+  };
+}
+
+} // namespace
+
+gate_actor spawn_gate(caf::actor_system& system, peer_parts parts) {
+  return system.spawn(gate, std::move(parts));
+}
+
+} // namespace muster::runtime

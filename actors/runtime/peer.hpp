@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <caf/actor.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include "actors/runtime/supervisor.hpp"
+
+/// How nodes of a cluster reach each other: each publishes one actor, its door,
+/// on the cluster port, over CAF's middleman (BASP). What crosses is protobuf
+/// inside of the four messages below, so that versions can differ.
+namespace muster::runtime {
+
+/// -> the same of the other side. `failed_precondition` if the two do not
+/// belong together; the text says why.
+struct peer_hello {
+  std::uint64_t version = 1;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::uint64_t partitions = 0;
+};
+/// Raft messages (pb::RaftTraffic). Answered with `peer_received`.
+struct peer_traffic {
+  std::string bytes;
+};
+/// So many bytes of traffic have been handed on.
+struct peer_received {
+  std::uint64_t bytes = 0;
+};
+/// A pb::Command for the leader of a partition. -> pb::Outcome, serialized
+struct peer_propose {
+  std::uint64_t group = 0;
+  std::string command;
+};
+/// -> the index at which a read of the partition is linearizable
+struct peer_read {
+  std::uint64_t group = 0;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_hello& m) {
+  return f(caf::meta::type_name("peer_hello"), m.version, m.from, m.to,
+           m.partitions);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_traffic& m) {
+  return f(caf::meta::type_name("peer_traffic"), m.bytes);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_received& m) {
+  return f(caf::meta::type_name("peer_received"), m.bytes);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_propose& m) {
+  return f(caf::meta::type_name("peer_propose"), m.group, m.command);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_read& m) {
+  return f(caf::meta::type_name("peer_read"), m.group);
+}
+
+/// Adds middleman and messages to what a system is made with.
+void allow_peers(caf::actor_system_config& config);
+
+/// Of the gate and the door. References outlive them.
+struct peer_parts {
+  node_id self;
+  std::uint64_t partitions = 0;
+  std::vector<peer_address> peers;
+  node_handles& handles;
+  const clock& time;
+  /// How often replicas are told that time passes.
+  milliseconds tick_every{50};
+  /// Unread traffic of one peer; what comes on top is dropped, Raft repeats it.
+  std::size_t unread_bytes_max = 64U << 20U;
+};
+
+/// What both work with on a node that is a member of a cluster.
+peer_parts peers_of(const supervisor_parts& parts);
+
+/// The way out: batches what replicas say to members elsewhere, one message per
+/// peer and round, keeps the connections, and makes time pass for the replicas.
+/// The caller monitors it.
+gate_actor spawn_gate(caf::actor_system& system, peer_parts parts);
+
+/// The way in: hands what arrives to the replicas. Keeps nothing.
+caf::actor spawn_door(caf::actor_system& system, peer_parts parts);
+
+/// Publishes a door. `unavailable` if the port cannot be had.
+result<void> publish_door(caf::actor_system& system, const caf::actor& door,
+                          const std::string& address, std::uint16_t port);
+
+} // namespace muster::runtime

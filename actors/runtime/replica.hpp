@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/core/raft/fsm.hpp"
+#include "actors/runtime/spine.hpp"
+
+/// The inside of a replica actor; `spawn_replica` in spine.hpp is what others
+/// use.
+namespace muster::runtime {
+
+/// To oneself: hand the proposals collected from the mailbox to the core.
+struct flush_proposals {};
+
+using replica_impl = member_actor::extend<caf::reacts_to<log_written>,
+                                          caf::reacts_to<applied_upto>,
+                                          caf::reacts_to<flush_proposals>>;
+
+/// One member of one partition's group: carries out what the Raft core says,
+/// and answers writes and reads, if need be by way of the member that leads.
+/// Everything runs on the actor's thread.
+class replica_state {
+public:
+  static inline const char* name = "replica";
+
+  explicit replica_state(replica_impl::pointer self) : self_(self) {}
+
+  void start(replica_parts parts);
+
+  // replica.cpp: the leader's side.
+  caf::result<model::outcome> propose(const api::propose& m);
+  caf::result<model::outcome> propose(const propose_here& m);
+  caf::result<log_index> read(const api::read_barrier& m);
+  caf::result<log_index> read(const read_here& m);
+  void flush();
+  void on_written(const log_written& m);
+  void on_applied(const applied_upto& m);
+  void on_tick();
+  void on_messages(const raft_in& m);
+
+private:
+  struct collected {
+    std::shared_ptr<const pb::Command> command;
+    std::shared_ptr<const std::string> payload;
+    reply to;
+  };
+  struct waiting_read {
+    std::uint64_t context;
+    log_index index;
+    reply to;
+  };
+  /// A write that another member has to do, or does.
+  struct passed_write {
+    std::shared_ptr<const pb::Command> command;
+    steady_time until;
+    reply to;
+    /// Somebody was asked and did not answer.
+    bool perhaps_done = false;
+  };
+  struct passed_read {
+    steady_time until;
+    reply to;
+  };
+  /// Done elsewhere; answered once it is applied here too.
+  struct late_answer {
+    log_index index;
+    std::optional<model::outcome> outcome; ///< none: a read
+    reply to;
+  };
+
+  void loaded(const raft::stored_group& stored);
+  void carry_out(raft::output out);
+  void send_apply(raft::output& out);
+  void answer_reads();
+  void announce();
+  void lead_or_follow();
+  bool leads() const {
+    return core_ && core_->current_role() == raft::role::leader;
+  }
+  /// Whether there is somebody else who may lead.
+  bool has_others() const { return static_cast<bool>(parts_->gate); }
+  steady_time now() const { return parts_->time.steady(); }
+  caf::result<model::outcome> take(std::shared_ptr<const pb::Command> command);
+
+  // replica_passing.cpp: by way of the leader.
+  caf::result<model::outcome>
+  pass(const std::shared_ptr<const pb::Command>& command);
+  caf::result<log_index> pass_read();
+  void pass_on(std::shared_ptr<passed_write> w);
+  void pass_on(std::shared_ptr<passed_read> r);
+  void pass_parked();
+  void drop_overdue();
+  static void give_up(passed_write& w, const error& why);
+  void answer_late();
+  node_id other_leader() const;
+
+  replica_impl::pointer self_;
+  std::optional<replica_parts> parts_;
+  std::optional<raft::fsm> core_;
+  std::vector<collected> collected_;
+  std::size_t bytes_in_progress_ = 0;
+  std::deque<waiting_proposal> waiting_;
+  /// Proposed while this node led: applied or overtaken, some day.
+  std::vector<waiting_proposal> stale_;
+  std::vector<waiting_read> reads_;
+  std::uint64_t read_context_ = 0;
+  log_index applied_;
+  bool announced_ = false;
+  bool announcing_ = false;
+
+  /// For the next leader.
+  std::vector<std::shared_ptr<passed_write>> parked_writes_;
+  std::vector<std::shared_ptr<passed_read>> parked_reads_;
+  std::vector<late_answer> late_;
+  /// Names what this member passes on, so that a repetition is known.
+  std::uint64_t passing_client_ = 0;
+  std::uint64_t passing_sequence_ = 0;
+};
+
+} // namespace muster::runtime
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::flush_proposals)
