@@ -200,6 +200,8 @@ raft::message message_of(const std::vector<std::string>& text) {
     m.body = raft::timeout_now{};
   } else if (text[2] == "heartbeat" && text.size() == 5) {
     m.body = raft::heartbeat{log_index{number(text[4])}, 0};
+  } else if (text[2] == "has" && text.size() == 4) {
+    m.body = raft::append_reply{true, log_index{number(text[3])}, {}};
   } else if (text[2] == "vote?" && text.size() == 5) {
     m.body = raft::vote_request{position(text[4])};
   } else if (text[2] == "append" && text.size() >= 8) {

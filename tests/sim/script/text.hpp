@@ -47,8 +47,8 @@ struct link {
 bool is_link(std::string_view text);
 link link_of(std::string_view text);
 
-/// The words of a message as `show` writes it; appends, heartbeats, requests
-/// for votes and to lead only.
+/// The words of a message as `show` writes it; appends and what accepts them,
+/// heartbeats, requests for votes and to lead only.
 raft::message message_of(const std::vector<std::string>& text);
 
 } // namespace muster::sim::script
