@@ -66,7 +66,11 @@ void fsm::on(const message& m, const append_request& a) {
                               log_.newest_not_above(a.previous)});
     return;
   }
+  // What is skipped ends with the entry that is committed here, or no leader
+  // sent this.
   const auto known = commit_.value - std::min(commit_, a.previous.index).value;
+  if (known > 0 && a.entries[known - 1].term != log_.term_at(commit_))
+    return;
   take({a.entries.begin() + static_cast<std::ptrdiff_t>(known),
         a.entries.end()});
   set_commit(std::min(a.commit, end));

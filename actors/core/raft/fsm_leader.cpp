@@ -37,6 +37,8 @@ void fsm::adjust_peers() {
                                          .in_flight = {}});
   if (!l.peers.contains(l.transfer_to))
     l.transfer_to = {};
+  // Perhaps those who have not answered are not asked any more.
+  confirm_round();
 }
 
 void fsm::lead() {

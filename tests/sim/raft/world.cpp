@@ -471,6 +471,15 @@ void world::heal() {
   const auto before = checker_.acknowledged_count();
   until("the healed group does not finish a command",
         [&] { return checker_.acknowledged_count() > before && agrees(); });
+  const auto reads = report_.reads;
+  until("the healed group answers no read", [&] {
+    auto* leader = some_leader();
+    if (leader) {
+      read(*leader);
+      drain(*leader);
+    }
+    return report_.reads > reads;
+  });
   report_.healed_after_ms = now_ - begun;
   checker_.ends(some_leader()->tables);
 }
