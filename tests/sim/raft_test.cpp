@@ -19,12 +19,7 @@ TEST_CASE("S1, S5, S6: no seed breaks what the paper promises") {
     const auto r = run(seed, trouble_ms);
     CAPTURE(r.scene);
     REQUIRE(r.violation == "");
-    sum.acknowledged += r.acknowledged;
-    sum.reads += r.reads;
-    sum.leaders += r.leaders;
-    sum.crashes += r.crashes;
-    sum.changes += r.changes;
-    sum.snapshots += r.snapshots;
+    sum.add(r);
   }
   // Nothing of all this was idle.
   CHECK(sum.acknowledged > 100'000);

@@ -257,6 +257,8 @@ private:
   void on(const message& m, const heartbeat& h);
 
   // fsm_leader.cpp
+  /// Null if this node does not lead, or that one is no other member.
+  progress* peer(node_id node);
   void become_leader();
   void lead();
   void on(const message& m, const append_reply& r);

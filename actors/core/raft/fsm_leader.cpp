@@ -23,6 +23,10 @@ void fsm::become_leader() {
           std::make_shared<const std::string>()});
 }
 
+progress* fsm::peer(node_id node) {
+  return const_cast<progress*>(progress_of(node));
+}
+
 /// Who is new starts where the log ends; the first refusal says where it
 /// stands.
 void fsm::adjust_peers() {
@@ -74,12 +78,12 @@ result<void> fsm::transfer(node_id to) {
   auto* l = leading();
   if (!l)
     return fail(errc::unavailable, "not the leader");
-  const auto found = l->peers.find(to);
-  if (found == l->peers.end() || !is_voter(members(), to))
+  const auto* p = peer(to);
+  if (!p || !is_voter(members(), to))
     return fail(errc::invalid_argument, "no other voter");
   l->transfer_to = to;
   l->transfer_until = now_ + settings_.election_after;
-  if (found->second.match == log_.last().index)
+  if (p->match == log_.last().index)
     send(to, timeout_now{});
   return {};
 }
@@ -133,12 +137,10 @@ void fsm::send_entries(node_id to, progress& p, std::vector<entry> entries) {
 }
 
 void fsm::fetched(const fetch& asked, const std::vector<entry>& entries) {
-  auto* l = leading();
-  const auto found =
-      l ? l->peers.find(asked.follower) : decltype(l->peers.end()){};
-  if (!l || found == l->peers.end() || !found->second.fetching)
+  auto* known = peer(asked.follower);
+  if (!known || !known->fetching)
     return;
-  auto& p = found->second;
+  auto& p = *known;
   p.fetching = false;
   if (p.next != asked.from || !p.may_send(settings_.in_flight_max))
     return;
@@ -158,39 +160,29 @@ void fsm::fetched(const fetch& asked, const std::vector<entry>& entries) {
 }
 
 void fsm::fetch_failed(node_id follower) {
-  auto* l = leading();
-  if (!l)
-    return;
-  if (const auto found = l->peers.find(follower); found != l->peers.end())
-    found->second.fetching = false;
+  if (auto* p = peer(follower))
+    p->fetching = false;
 }
 
 void fsm::snapshot_over(node_id follower) {
-  auto* l = leading();
-  if (!l)
+  auto* p = peer(follower);
+  if (!p || p->state != progress::mode::snapshot)
     return;
-  const auto found = l->peers.find(follower);
-  if (found == l->peers.end()
-      || found->second.state != progress::mode::snapshot)
-    return;
-  found->second.probe_from(found->second.match.next());
+  p->probe_from(p->match.next());
   // Not before the next sign of life, so that a failure is not repeated at
   // once.
-  found->second.asked = true;
+  p->asked = true;
 }
 
 void fsm::on(const message& m, const append_reply& r) {
-  auto* l = leading();
-  if (!l)
+  auto* p = peer(m.from);
+  if (!p)
     return;
-  const auto found = l->peers.find(m.from);
-  if (found == l->peers.end())
-    return;
-  found->second.active = true;
+  p->active = true;
   if (r.accepted)
-    on_accepted(m.from, found->second, r.index);
+    on_accepted(m.from, *p, r.index);
   else
-    on_refused(found->second, r);
+    on_refused(*p, r);
 }
 
 void fsm::on_accepted(node_id from, progress& p, log_index index) {
@@ -231,13 +223,10 @@ void fsm::on_refused(progress& p, const append_reply& r) {
 }
 
 void fsm::on(const message& m, const heartbeat_reply& r) {
-  auto* l = leading();
-  if (!l)
+  auto* known = peer(m.from);
+  if (!known)
     return;
-  const auto found = l->peers.find(m.from);
-  if (found == l->peers.end())
-    return;
-  auto& p = found->second;
+  auto& p = *known;
   p.active = true;
   p.asked = false;
   p.read_round = std::max(p.read_round, r.read_round);

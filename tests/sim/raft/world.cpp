@@ -515,6 +515,19 @@ std::string world::scene() const {
   return out.str();
 }
 
+void report::add(const report& other) {
+  trace ^= other.trace;
+  steps += other.steps;
+  simulated_ms += other.simulated_ms;
+  acknowledged += other.acknowledged;
+  reads += other.reads;
+  leaders += other.leaders;
+  crashes += other.crashes;
+  changes += other.changes;
+  snapshots += other.snapshots;
+  healed_after_ms = std::max(healed_after_ms, other.healed_after_ms);
+}
+
 report world::result() const {
   auto r = report_;
   r.simulated_ms = now_;

@@ -53,7 +53,10 @@ struct report {
   std::uint64_t crashes = 0;
   std::uint64_t changes = 0;
   std::uint64_t snapshots = 0;
-  std::uint64_t healed_after_ms = 0;
+  std::uint64_t healed_after_ms = 0; ///< of several: the longest
+
+  /// Counts another run in; texts and seed stay.
+  void add(const report& other);
 };
 
 /// Runs `ms` of trouble, then heals everything and waits until all members

@@ -21,17 +21,7 @@ int main(int argc, char** argv) {
   std::uint64_t failed = 0;
   for (auto s = seed; s < seed + count; ++s) {
     const auto r = muster::sim::run(s, ms);
-    sum.steps += r.steps;
-    sum.simulated_ms += r.simulated_ms;
-    sum.acknowledged += r.acknowledged;
-    sum.reads += r.reads;
-    sum.leaders += r.leaders;
-    sum.crashes += r.crashes;
-    sum.changes += r.changes;
-    sum.snapshots += r.snapshots;
-    sum.trace ^= r.trace;
-    if (r.healed_after_ms > sum.healed_after_ms)
-      sum.healed_after_ms = r.healed_after_ms;
+    sum.add(r);
     if (r.violation.empty())
       continue;
     ++failed;
