@@ -19,6 +19,15 @@ constexpr milliseconds election_after{1000};
 /// How long a healed group may take until all agree.
 constexpr std::uint64_t heal_ms_max = 60'000;
 constexpr std::uint64_t snapshot_patience_ms = 3'000;
+/// How long a leader may hear no majority: it looks once in an election time,
+/// so nearly two of them, by a clock that is slow by a fifth; and some ticks.
+constexpr std::uint64_t unheard_ms_max = 2'700;
+/// On their way at once. Far more than seven members ever need, even after a
+/// pause; a question that is asked again at each answer gets there at once.
+constexpr std::size_t letters_max = 1'000;
+/// How long a healed group has to keep its leader: longer than anybody waits
+/// before it wants to lead.
+constexpr std::uint64_t calm_ms = 3'000;
 
 enum trace_of : std::uint64_t { started = 1, crashed, delivered, led, applied };
 
@@ -30,7 +39,7 @@ node_id sender(const Part& p) {
 } // namespace
 
 world::world(std::uint64_t seed, const weather& w)
-    : weather_(w), chance_(seed) {
+    : weather_(w), chance_(seed), checker_(first_members(node_id{1})) {
   report_.seed = seed;
   for (std::uint64_t i = 1; i <= w.nodes; ++i)
     ids_.emplace_back(i);
@@ -44,6 +53,15 @@ world::world(std::uint64_t seed, const weather& w)
     start(n);
 }
 
+/// Who was not there from the beginning is told nothing.
+raft::configuration world::first_members(node_id of) const {
+  raft::configuration first;
+  for (std::uint64_t i = 1; i <= weather_.voters && of.value <= weather_.voters;
+       ++i)
+    first.voters.emplace_back(i);
+  return first;
+}
+
 void world::start(node& n) {
   auto& d = disks_.at(n.id);
   // A crash between the import of a snapshot and the compaction to it.
@@ -52,9 +70,7 @@ void world::start(node& n) {
     d.compact(d.imported);
   raft::fsm::settings s;
   s.self = n.id;
-  for (std::size_t i = 0; i < weather_.voters && n.id.value <= weather_.voters;
-       ++i)
-    s.members.voters.push_back(ids_[i]);
+  s.members = first_members(n.id);
   s.heartbeat_every = heartbeat_every;
   s.election_after = election_after;
   s.seed = report_.seed * 1'000'003 + ++seeds_of_nodes_;
@@ -63,7 +79,9 @@ void world::start(node& n) {
   s.in_flight_max = 4;
   s.memory_bytes_max = 2'000;
   n.tables = d.tables;
-  n.core.emplace(s, d.load(), d.tables.applied.index);
+  const auto stored = d.load();
+  checker_.starts(n.id, stored, s.members);
+  n.core.emplace(s, stored, d.tables.applied.index);
   n.commit_seen = n.core->commit();
   n.tick_at = now_;
   trace(started, n.id.value);
@@ -76,6 +94,7 @@ void world::crash(node& n) {
   n.reads.clear();
   n.installing.reset();
   n.sending.clear();
+  n.readings.clear();
   n.down_until = now_ + chance_.between(0, 5'000);
   ++report_.crashes;
   trace(crashed, n.id.value);
@@ -121,6 +140,7 @@ void world::deliver() {
 void world::receive(node& n, const letter& l) {
   if (const auto* m = std::get_if<raft::message>(&l)) {
     trace(delivered, m->from.value * 64 + m->to.value * 8 + m->body.index());
+    n.heard[m->from] = now_;
     n.core->step(*m);
   } else {
     const auto& s = std::get<snapshot_message>(l);
@@ -135,6 +155,7 @@ void world::live(node& n) {
     n.core->written(done);
     drain(n);
   }
+  answer_readings(n);
   install(n);
   if (!n.core)
     return;
@@ -150,8 +171,23 @@ void world::live(node& n) {
     n.tick_at = now_ + tick_ms;
     const auto local = now_ * n.clock / 1000;
     n.core->tick(steady_time{milliseconds(local)});
+    check_quorum(n);
   }
   drain(n);
+}
+
+/// Thesis 6.2, so that clients of a leader that is cut off look for another.
+void world::check_quorum(const node& n) const {
+  if (n.core->current_role() != raft::role::leader
+      || now_ < n.leads_since + unheard_ms_max)
+    return;
+  const auto heard = [&](node_id other) {
+    const auto at = n.heard.find(other);
+    return other == n.id
+           || (at != n.heard.end() && now_ < at->second + unheard_ms_max);
+  };
+  if (!raft::majority(n.core->members(), heard))
+    throw violation{"a leader that hears no majority goes on to lead"};
 }
 
 void world::install(node& n) {
@@ -174,6 +210,7 @@ void world::install(node& n) {
   d.compact(m.meta);
   n.tables = m.state;
   n.core->installed(m.meta, m.from);
+  checker_.installs(n.id, *n.core, m.meta, !d.log.empty());
   n.commit_seen = n.core->commit();
   ++report_.snapshots;
   drain(n);
@@ -196,22 +233,31 @@ void world::drain(node& n) {
 void world::carry_out(node& n, raft::output& out) {
   if (out.became == raft::role::leader
       && n.core->current_role() == raft::role::leader) {
-    checker_.leads(n.id, *n.core);
+    checker_.leads(n.id, *n.core, disks_);
+    n.leads_since = now_;
     ++report_.leaders;
     trace(led, n.id.value);
   }
+  if (out.state)
+    checker_.persists(n.id, *out.state);
   checker_.appends(n.id, *n.core, out.entries);
+  if (std::ranges::any_of(out.entries, [](const raft::entry& e) {
+        return e.kind == raft::entry_kind::configuration;
+      }))
+    n.leads_since = now_; // the new ones are waited for
   if (out.write != 0)
     disks_.at(n.id).begin(out.write, out,
                           now_ + chance_.between(0, weather_.sync_ms));
-  for (auto& m : out.messages)
+  for (auto& m : out.messages) {
+    checker::says(m, *n.core, disks_.at(n.id));
     send(m.from, m.to, m, 0);
+  }
   if (out.commit)
     apply(n, out);
   for (const auto& r : out.reads)
     read_done(n, r);
   for (const auto& f : out.fetches)
-    answer(n, f);
+    read_log(n, f);
   for (const auto to : out.snapshots)
     send_snapshot(n, to);
 }
@@ -230,6 +276,8 @@ void world::apply(node& n, const raft::output& out) {
       apply(n, e);
   if (n.tables.applied.index != *out.commit)
     throw violation{"what is committed was not handed out"};
+  if (!disks_.at(n.id).keeps(n.tables.applied))
+    throw violation{"an entry is applied that is not on the own disk"};
 }
 
 void world::apply(node& n, const raft::entry& e) {
@@ -257,7 +305,7 @@ void world::read_done(node& n, const raft::read_ready& r) {
   ++report_.reads;
 }
 
-void world::answer(node& n, const raft::fetch& f) {
+void world::read_log(node& n, const raft::fetch& f) {
   if (chance_.chance(weather_.loss)) {
     n.core->fetch_failed(f.follower);
     return;
@@ -271,20 +319,27 @@ void world::answer(node& n, const raft::fetch& f) {
     bytes += e->payload->size() + 1;
     found.push_back(*e);
   }
-  n.core->fetched(f, found);
+  n.readings.push_back(
+      {now_ + chance_.between(0, weather_.sync_ms), f, std::move(found)});
+}
+
+void world::answer_readings(node& n) {
+  while (!n.readings.empty() && n.readings.front().done_at <= now_) {
+    const auto r = std::move(n.readings.front());
+    n.readings.pop_front();
+    n.core->fetched(r.asked, r.found);
+    drain(n);
+  }
 }
 
 void world::send_snapshot(node& n, node_id to) {
   if (n.tables.applied.index.value == 0)
     return;
   n.sending[to] = now_ + snapshot_patience_ms;
-  send(n.id, to,
-       snapshot_message{
-           n.id,
-           to,
-           n.core->term(),
-           {n.tables.applied, n.core->members_at(n.tables.applied.index)},
-           n.tables},
+  const raft::snapshot_meta meta{n.tables.applied,
+                                 n.core->members_at(n.tables.applied.index)};
+  checker_.describes(n.id, meta);
+  send(n.id, to, snapshot_message{n.id, to, n.core->term(), meta, n.tables},
        chance_.between(0, 500));
 }
 
@@ -298,6 +353,8 @@ void world::send(node_id from, node_id to, letter l, std::uint64_t extra_ms) {
   if (chance_.chance(weather_.twice))
     post_.emplace(at(), l);
   post_.emplace(at(), std::move(l));
+  if (post_.size() > letters_max)
+    throw violation{"the members flood each other with messages"};
 }
 
 // -- trouble and use ----------------------------------------------------------
@@ -315,7 +372,7 @@ void world::make_trouble() {
   if (n.core && chance_.chance(weather_.crash))
     crash(n);
   if (n.core && chance_.chance(weather_.pause))
-    n.paused_until = now_ + chance_.between(50, 5'000);
+    n.paused_until = n.leads_since = now_ + chance_.between(50, 5'000);
   if (chance_.chance(weather_.cut))
     cut_links();
   if (now_ >= cut_until_)
@@ -414,6 +471,7 @@ void world::compact(node& n) {
   const log_index upto{applied.value - keep};
   const raft::snapshot_meta meta{{*n.core->term_at(upto), upto},
                                  n.core->members_at(upto)};
+  checker_.describes(n.id, meta);
   d.compact(meta);
   n.core->compacted(upto);
 }
@@ -429,6 +487,7 @@ bool world::agrees() const {
   if (!leader || leader->core->commit() != leader->core->last().index
       || leader->core->commit() < checker_.committed()
       || raft::is_joint(leader->core->members())
+      || !raft::is_voter(leader->core->members(), leader->id)
       || leader->tables.applied.term != leader->core->term())
     return false;
   for (const auto id : raft::everybody(leader->core->members()))
@@ -455,6 +514,16 @@ void world::heal() {
   };
   until("the healed group does not come to an agreement",
         [this] { return agrees(); });
+  node_id calm_under;
+  auto calm_since = now_;
+  until("the healed group does not come to rest", [&] {
+    const auto* leader = some_leader();
+    if (!leader || leader->id != calm_under) {
+      calm_under = leader ? leader->id : node_id{};
+      calm_since = now_;
+    }
+    return leader && now_ >= calm_since + calm_ms && agrees();
+  });
   const auto id = ++next_id_;
   until("the healed group takes no command", [&] {
     auto* leader = some_leader();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -88,6 +89,11 @@ private:
     term_id term;
     std::uint64_t id;
   };
+  struct reading {
+    std::uint64_t done_at;
+    raft::fetch asked;
+    std::vector<raft::entry> found;
+  };
   struct node {
     node_id id;
     std::optional<raft::fsm> core; ///< none while it is down
@@ -97,7 +103,13 @@ private:
     std::optional<snapshot_message> installing;
     /// Followers a snapshot is on its way to, until when at most.
     std::map<node_id, std::uint64_t> sending;
+    /// Entries the log store is reading.
+    std::deque<reading> readings;
     log_index commit_seen;
+    /// When it heard of the others last.
+    std::map<node_id, std::uint64_t> heard;
+    /// Since when it leads the same members without a pause.
+    std::uint64_t leads_since = 0;
     std::uint64_t down_until = 0;
     std::uint64_t paused_until = 0;
     std::uint64_t tick_at = 0;
@@ -105,6 +117,7 @@ private:
     std::uint64_t clock = 1000;
   };
 
+  raft::configuration first_members(node_id of) const;
   void start(node& n);
   void crash(node& n);
   void step();
@@ -118,7 +131,8 @@ private:
   void apply(node& n, const raft::output& out);
   void apply(node& n, const raft::entry& e);
   void read_done(node& n, const raft::read_ready& r);
-  void answer(node& n, const raft::fetch& f);
+  void read_log(node& n, const raft::fetch& f);
+  void answer_readings(node& n);
   void send_snapshot(node& n, node_id to);
   void send(node_id from, node_id to, letter l, std::uint64_t extra_ms);
 
@@ -129,6 +143,7 @@ private:
   void read(node& n);
   void change(node& n);
   void compact(node& n);
+  void check_quorum(const node& n) const;
   bool agrees() const;
   node* some_leader();
   bool runs(const node& n) const { return n.core && now_ >= n.paused_until; }

@@ -1,4 +1,6 @@
-// Runs seeds of the simulation: raft_sim [--seed N] [--count N] [--ms N].
+// Runs seeds of the simulation:
+//   raft_sim [--seed N] [--count N] [--ms N] [--failures N]
+// It ends early after so many failures.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -11,15 +13,19 @@ int main(int argc, char** argv) {
   std::uint64_t seed = 1;
   std::uint64_t count = 1;
   std::uint64_t ms = 60'000;
+  std::uint64_t failures_max = ~std::uint64_t{0};
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     const auto value = std::strtoull(argv[i + 1], nullptr, 10);
-    (name == "--seed" ? seed : name == "--count" ? count : ms) = value;
+    (name == "--seed"       ? seed
+     : name == "--count"    ? count
+     : name == "--failures" ? failures_max
+                            : ms) = value;
   }
   const auto begun = std::chrono::steady_clock::now();
   muster::sim::report sum;
   std::uint64_t failed = 0;
-  for (auto s = seed; s < seed + count; ++s) {
+  for (auto s = seed; s < seed + count && failed < failures_max; ++s) {
     const auto r = muster::sim::run(s, ms);
     sum.add(r);
     if (r.violation.empty())
