@@ -144,8 +144,14 @@ void world::receive(node& n, const letter& l) {
     n.core->step(*m);
   } else {
     const auto& s = std::get<snapshot_message>(l);
-    if (s.term == n.core->term())
+    if (s.term == n.core->term()) {
       n.installing = s;
+      // Now and then it takes so long to look through that others have led
+      // meanwhile.
+      n.install_at = now_;
+      if (chance_.chance(200'000))
+        n.install_at += chance_.between(0, 4'000);
+    }
   }
   drain(n);
 }
@@ -191,7 +197,7 @@ void world::check_quorum(const node& n) const {
 }
 
 void world::install(node& n) {
-  if (!n.installing)
+  if (!n.installing || now_ < n.install_at)
     return;
   const auto use = n.core->offered(n.installing->meta, n.installing->from);
   if (use == raft::fsm::snapshot_use::not_needed)

@@ -101,6 +101,7 @@ private:
     std::map<log_index, waiting_client> clients;
     std::map<std::uint64_t, log_index> reads; ///< context -> floor
     std::optional<snapshot_message> installing;
+    std::uint64_t install_at = 0;
     /// Followers a snapshot is on its way to, until when at most.
     std::map<node_id, std::uint64_t> sending;
     /// Entries the log store is reading.
