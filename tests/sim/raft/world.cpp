@@ -204,6 +204,8 @@ void world::install(node& n) {
     n.installing.reset();
   if (use != raft::fsm::snapshot_use::install)
     return;
+  if (n.installing->meta.last.index <= n.commit_seen)
+    throw violation{"a snapshot is installed over what is newer"};
   const auto m = std::move(*n.installing);
   n.installing.reset();
   auto& d = disks_.at(n.id);
