@@ -55,6 +55,8 @@ void replica_state::loaded(const raft::stored_group& stored) {
   s.election_after = parts_->times.election_after;
   s.seed = draw();
   s.uncommitted_max = parts_->proposals_max;
+  // What is compacted away is in the tables.
+  applied_ = stored.snapshot.last.index;
   core_.emplace(std::move(s), stored);
   on_tick();
 }
