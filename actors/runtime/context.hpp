@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -15,6 +16,7 @@
 #include "actors/api/actors.hpp"
 #include "actors/api/config_index.hpp"
 #include "actors/api/connection.hpp"
+#include "actors/api/members.hpp"
 #include "actors/api/service_directory.hpp"
 #include "actors/core/base/clock.hpp"
 #include "actors/core/naming/service_core.hpp"
@@ -124,6 +126,9 @@ struct node_context {
   /// Called, if set, by any thread each time the namespaces actor has opened
   /// what is stored: from then on a service that is not in `services` is none.
   std::function<void()> naming_ready{};
+  /// Who is in the cluster now; a node that stands alone is its only member.
+  /// Written by the membership actor.
+  std::atomic<api::member_list_ptr> members{};
 
   serving_clock serving{time};
   event_directory owners{};
