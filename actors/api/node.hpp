@@ -11,6 +11,7 @@
 #include "actors/api/actors.hpp"
 #include "actors/api/config_index.hpp"
 #include "actors/api/connection.hpp"
+#include "actors/api/members.hpp"
 #include "actors/api/service_directory.hpp"
 #include "actors/core/base/clock.hpp"
 
@@ -44,6 +45,10 @@ public:
   /// From now on, for the whole process. `invalid_argument` if the name is not
   /// one of trace, debug, info, warn, error, off.
   virtual result<void> set_log_level(std::string_view name) = 0;
+
+  /// Who is in the cluster; a node that stands alone is its only member. Never
+  /// null once the node was started.
+  virtual member_list_ptr members() const = 0;
 
   virtual const config_index& configs() const = 0;
   virtual const service_directory& services() const = 0;

@@ -1,10 +1,11 @@
-#include "actors/api/members.hpp"
+#include "actors/core/cluster/members.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "actors/core/base/invariant.hpp"
 
-namespace muster::api {
+namespace muster::cluster {
 
 std::string member::address() const {
   return host + ":" + std::to_string(http_port);
@@ -19,6 +20,22 @@ const member& member_list::own() const {
   const auto* found = find(self);
   MUSTER_INVARIANT(found != nullptr, "a node is in its own list of members");
   return *found;
+}
+
+member_list_ptr alone(member self) {
+  const auto id = self.id;
+  return std::make_shared<const member_list>(
+      member_list{.self = id, .all = {std::move(self)}});
+}
+
+node_id id_of(std::string_view host, std::uint16_t http_port) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const unsigned char c :
+       std::string(host) + ":" + std::to_string(http_port)) {
+    hash ^= c;
+    hash *= 0x100000001b3U;
+  }
+  return node_id{hash != 0 ? hash : 1};
 }
 
 std::string_view name_of(member_state state) {
@@ -37,4 +54,4 @@ std::string_view name_of(member_state state) {
   return "DOWN";
 }
 
-} // namespace muster::api
+} // namespace muster::cluster
