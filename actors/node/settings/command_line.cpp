@@ -54,11 +54,13 @@ struct flags {
     const char* help;
     std::string value{};
   };
-  std::array<named, 9> plain{{
+  std::array<named, 10> plain{{
     {"--data", "data.dir", "Data directory"},
     {"--bind", "server.address", "IP address to listen on"},
     {"--port", "server.main.port",
      "HTTP port N; SDK gRPC listens on N+1000, N+1001 is the cluster's"},
+    {"--members", "member.list",
+     "HOST:PORT,… the main addresses of all nodes of a cluster, this one's too"},
     {"--log-level", "log.level", "trace, debug, info, warn, error, off"},
     {"--log-format", "log.format", "plain or json"},
     {"-f,--function-mode,--function_mode", "functionMode",

@@ -6,6 +6,7 @@
 
 #include "actors/node/settings/command_line.hpp"
 #include "actors/node/settings/keys.hpp"
+#include "actors/node/settings/member_list.hpp"
 #include "actors/node/settings/settings.hpp"
 #include "actors/node/settings/source.hpp"
 #include "actors/node/settings/values.hpp"
@@ -86,14 +87,37 @@ private:
   std::string errors_;
 };
 
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1";
+}
+
+void check_members(loaded_settings& out, assigner& to) {
+  const auto& values = out.values;
+  const auto members = configured_members(values);
+  if (!members)
+    to.complain({"member.list", "", "settings"}, members.error().message);
+  else if (!*members && !values.server.standalone.value_or(true))
+    out.warnings.emplace_back(
+      "standalone=false, but nothing names members (member.list, "
+      + values.cluster.members_file + "): the node stands alone");
+  else if (*members && !is_loopback(values.server.address)
+           && !values.cluster.plaintext)
+    to.complain({"cluster.plaintext", "", "settings"},
+                "members on other hosts are to be talked to by TLS, which this "
+                "version has not; true lets whoever reaches port "
+                  + std::to_string(values.cluster_port()) + " change all data");
+}
+
 /// What no single row can see.
-void check_together(const settings& values, assigner& to) {
+void check_together(loaded_settings& out, assigner& to) {
+  const auto& values = out.values;
   const auto last = std::uint32_t{values.server.port} + values.grpc.port_offset;
   if (last > 65535)
     to.complain({"server.grpc.port.offset", "", "settings"},
                 "port " + std::to_string(values.server.port) + " + "
                   + std::to_string(values.grpc.port_offset)
                   + " is not a port");
+  check_members(out, to);
   // Better no server than one that is open against its owner's will.
   if (values.auth.enabled)
     to.complain({"core.auth.enabled", "", "settings"},
@@ -153,12 +177,9 @@ result<loaded_settings> load(int argc, const char* const* argv,
   assigner to(out);
   for (const auto& each : all)
     to.take(each);
-  check_together(out.values, to);
+  check_together(out, to);
   if (!to.errors().empty())
     return fail(errc::invalid_argument, to.errors());
-  if (!out.values.server.standalone)
-    out.warnings.emplace_back(
-      "standalone=false: this version has no cluster; the node runs alone");
   if (out.mode == start_mode::check_config)
     out.text = summary(out);
   return out;

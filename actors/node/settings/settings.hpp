@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,9 @@
 /// chose another default the comment says so. keys.cpp has the one table that
 /// ties a name to a member here. Nothing in this folder knows CAF.
 namespace muster {
+
+/// The cluster's port is the main port plus this, on every member.
+inline constexpr std::uint16_t cluster_port_offset = 1001;
 
 /// A value that must never reach a log or an error text: it has no printing
 /// operators, and errors about its key hide it.
@@ -34,11 +38,22 @@ struct settings {
     std::uint16_t port = 8848;       ///< HTTP; the others are offsets of it
     /// Empty (root) or "/x" without a slash at the end.
     std::string context_path = "/nacos";
-    /// A group of one. Nacos' code default is false; Muster's is true.
-    bool standalone = true;
+    /// True: alone, whatever names members. Not set: in a cluster if anything
+    /// names its members. Nacos' code default is false.
+    std::optional<bool> standalone;
     /// SIGTERM to end. Batata's 30 s; Muster's own default is 5.
     seconds drain_timeout{5};
   } server;
+
+  struct cluster_group {
+    std::string member_list; ///< see parse_member_list
+    std::string members_file = "conf/cluster.conf";
+    /// True: nodes on other hosts are talked to without TLS.
+    bool plaintext = false;
+    /// Probes (one in 2 s) of a member that fail before it counts as down.
+    std::uint32_t failures_max = 3;
+    std::string datacenter, region, zone; ///< of this node
+  } cluster;
 
   struct http_group {
     std::uint32_t workers = 0;        ///< io threads; 0 = one per core
@@ -151,7 +166,7 @@ struct settings {
     return static_cast<std::uint16_t>(server.port + grpc.port_offset);
   }
   std::uint16_t cluster_port() const noexcept {
-    return static_cast<std::uint16_t>(server.port + 1001);
+    return static_cast<std::uint16_t>(server.port + cluster_port_offset);
   }
   const std::string& grpc_address() const noexcept {
     return grpc.address.empty() ? server.address : grpc.address;

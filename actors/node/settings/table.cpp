@@ -174,6 +174,14 @@ constexpr std::array rows{
   address<&s::server, &s::server_group::ip>(
     "server.ip|inetutils.ip-address"),
   flag<&s::server, &s::server_group::standalone>("standalone"),
+  text<&s::cluster, &s::cluster_group::member_list>("member.list"),
+  text<&s::cluster, &s::cluster_group::members_file>("cluster.conf"),
+  flag<&s::cluster, &s::cluster_group::plaintext>("cluster.plaintext"),
+  number<&s::cluster, &s::cluster_group::failures_max>(
+    "core.member.fail-access-cnt", 1, 100),
+  text<&s::cluster, &s::cluster_group::datacenter>("datacenter"),
+  text<&s::cluster, &s::cluster_group::region>("region"),
+  text<&s::cluster, &s::cluster_group::zone>("zone"),
   number<&s::server, &s::server_group::drain_timeout>(
     "server.shutdown.drain-timeout", 1, 600),
   number<&s::http, &s::http_group::workers>("server.http.workers", 0, 256),
@@ -311,11 +319,9 @@ constexpr std::array rows{
   later("inetutils.*"),
   later("inetutils.prefer-hostname-over-ip|preferHostnameOverIp", "false"),
   later("inetutils.use-only-site-local-interfaces", "false"),
-  later("member.list"),
-  later("core.member.lookup.type|cluster.member.lookup.type", "standalone"),
+  later("core.member.lookup.type|cluster.member.lookup.type", "file"),
   later("core.address-server.*|address.server.*"),
   later("core.member.meta.*"),
-  later("core.member.fail-access-cnt"),
   later("console.*"),
   later("spring.servlet.multipart.*"),
   later_secret("core.auth.ldap.*|core.auth.plugin.oidc.*|core.auth.oauth.*"),
@@ -363,8 +369,8 @@ constexpr std::array rows{
   later_secret("plugin.consul.*|consul.*"),
   later("plugin.apollo.*|apollo.*"),
   later("dns.*|lock.*"),
-  later("datacenter|region|zone|locality-weight|replication-factor"
-        "|cross-dc-replication|cross-dc-sync-delay-secs"),
+  later("locality-weight|replication-factor|cross-dc-replication"
+        "|cross-dc-sync-delay-secs"),
 
   // -- read, no counterpart -------------------------------------------------
   accepted("server.grpc.*"), accepted("server.http.max-json-size"),
