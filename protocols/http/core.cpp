@@ -24,7 +24,7 @@ MetricFamily gauge(std::string name, std::string help, std::size_t value) {
 server_core::server_core(server_settings s, api::node& n, common::io_pool& p,
                          std::span<const common::product> products)
     : settings(std::move(s)), node(n), pool(p),
-      site(products, settings.auth, settings.gates),
+      site(products, settings.auth, settings.gates, node),
       metrics(
           std::make_shared<common::request_metrics>(site.labels(), p.size())),
       connections(settings.limits.connections_max),

@@ -20,6 +20,11 @@ bool states_allow(const response& answer) {
 
 std::optional<refusal> site::check(const common::route& row,
                                    const http::request& request) const {
+  // Login, state and health answer always.
+  if (row.needs.where != common::scope::always
+      && node_.state() == api::node_state::starting)
+    return refusal{refusal_kind::busy,
+                   "server is STARTING now, please try again later!", &row, {}};
   if (!gates_[static_cast<std::size_t>(row.switched_by)])
     return refusal{refusal_kind::switched_off,
                    "this API is switched off by a compatibility setting",

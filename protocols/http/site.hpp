@@ -18,8 +18,8 @@ namespace muster::http {
 class site {
 public:
   site(std::span<const common::product> products, common::auth_switches auth,
-       std::array<bool, common::gate_count> gates)
-      : router_(products), auth_(auth), gates_(gates) {
+       std::array<bool, common::gate_count> gates, const api::node& node)
+      : router_(products), auth_(auth), gates_(gates), node_(node) {
     // nop
   }
 
@@ -28,8 +28,8 @@ public:
     return router_.find(request.verb, request.path, request.path_values);
   }
 
-  /// What stands against calling the row: a compatibility gate, then the
-  /// permission (nacos-http 1.13).
+  /// What stands against calling the row: a node that is still starting, a
+  /// compatibility gate, then the permission (nacos-http 1.13).
   std::optional<common::refusal> check(const common::route& row,
                                        const http::request& request) const;
 
@@ -45,6 +45,7 @@ private:
   common::router router_;
   common::auth_gate auth_;
   std::array<bool, common::gate_count> gates_;
+  const api::node& node_;
 };
 
 } // namespace muster::http

@@ -137,6 +137,8 @@ std::string_view text_of(wire_code code) noexcept {
     return "namespace not exist";
   case wire_code::namespace_already_exists:
     return "namespace already exist";
+  case wire_code::illegal_state:
+    return "illegal state";
   case wire_code::server_error:
     return "server error";
   }

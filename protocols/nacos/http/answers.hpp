@@ -35,6 +35,7 @@ enum class wire_code : int {
   illegal_namespace = 22000,
   namespace_not_exist = 22001,
   namespace_already_exists = 22002,
+  illegal_state = 23000,
   server_error = 30000,
 };
 

@@ -82,6 +82,16 @@ awaitable<response> readiness_console(context& c);
 awaitable<response> login(context& c);
 awaitable<response> log_level_admin(context& c);
 
+// -- members of the cluster (5) -----------------------------------------------
+awaitable<response> member_self_v1(context& c);
+awaitable<response> member_list_v1(context& c);
+awaitable<response> member_addresses_v1(context& c);
+awaitable<response> member_health_v1(context& c);
+awaitable<response> member_self(context& c);
+awaitable<response> member_health(context& c);
+awaitable<response> member_list(context& c);
+awaitable<response> member_list_console(context& c);
+
 /// All metrics of the process (8.6).
 awaitable<response> prometheus_text(context& c);
 

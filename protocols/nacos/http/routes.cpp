@@ -25,6 +25,8 @@ constexpr permission naming_read{scope::open, action::read, resource::naming};
 constexpr permission naming_write{scope::open, action::write, resource::naming};
 constexpr permission server_write{scope::open, action::write, resource::fixed,
                                   "core/ops/log"};
+constexpr permission members_read{scope::admin, action::read, resource::fixed,
+                                  "nacos/admin"};
 constexpr permission spaces_read{scope::console, action::read, resource::fixed,
                                  "console/namespaces"};
 constexpr permission spaces_write{scope::console, action::write,
@@ -150,6 +152,28 @@ constexpr route table[] = {
      &namespace_update_v2},
     {method::del, "/v2/console/namespace", spaces_write, gate::console,
      &namespace_remove_v2},
+
+    // members (5)
+    {method::get, "/v1/core/cluster/self", members_read, gate::admin,
+     &member_self_v1},
+    {method::get, "/v1/core/cluster/nodes", members_read, gate::console,
+     &member_list_v1},
+    {method::get, "/v1/core/cluster/simple/nodes", members_read, gate::admin,
+     &member_addresses_v1},
+    {method::get, "/v1/core/cluster/health", members_read, gate::admin,
+     &member_health_v1},
+    {method::get, "/v2/core/cluster/node/self", members_read, gate::admin,
+     &member_self},
+    {method::get, "/v2/core/cluster/node/self/health", members_read,
+     gate::admin, &member_health},
+    {method::get, "/v2/core/cluster/node/list", members_read, gate::admin,
+     &member_list},
+    {method::get, "/v3/admin/core/cluster/node/self", members_read, gate::none,
+     &member_self},
+    {method::get, "/v3/admin/core/cluster/node/list", members_read, gate::none,
+     &member_list},
+    {method::get, "/v3/console/core/cluster/nodes", members_read, gate::none,
+     &member_list_console},
 
     // state, health, login (5, 6.1, 7)
     {method::get, "/v1/console/server/state", nobody_asked, gate::console,

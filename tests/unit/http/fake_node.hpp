@@ -17,6 +17,9 @@ public:
   const clock& time() const override { return system_clock(); }
   const api::node_facts& facts() const override { return facts_; }
   api::node_state state() const override { return api::node_state::serving; }
+  api::member_list_ptr members() const override {
+    return cluster::alone({.id = node_id{1}, .host = "127.0.0.1"});
+  }
   const api::config_index& configs() const override { return configs_; }
   const api::service_directory& services() const override { return services_; }
   api::replica_actor replica(partition_id) const override { return {}; }

@@ -291,7 +291,7 @@ TEST_CASE("state: health follows the node, login answers without accounts") {
         == "UP");
   node.state_now = api::node_state::starting;
   CHECK(run({method::get, ready}).status == 500);
-  CHECK(run({method::get, "/v3/admin/core/state/readiness"}).status == 200);
+  CHECK(run({method::get, "/v3/admin/core/state/readiness"}).status == 500);
   CHECK(json_of(run({method::get, "/v3/admin/core/state/readiness"})).at("code")
         == 30000);
   CHECK(run({method::get, "/v1/console/health/liveness"}).status == 200);

@@ -44,6 +44,9 @@ public:
   const clock& time() const override { return system_clock(); }
   const api::node_facts& facts() const override { return facts_; }
   api::node_state state() const override { return state_now; }
+  api::member_list_ptr members() const override {
+    return cluster::alone({.id = node_id{1}, .host = "127.0.0.1"});
+  }
   const api::config_index& configs() const override { return shared->configs; }
   const api::service_directory& services() const override {
     return shared->services;
