@@ -8,7 +8,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include "actors/core/cluster/members.hpp"
 #include "actors/node/settings/logging.hpp"
+#include "actors/node/settings/member_list.hpp"
 #include "actors/node/settings/version.hpp"
 #include "actors/runtime/node.hpp"
 #include "protocols/common/io_pool.hpp"
@@ -25,21 +27,46 @@ namespace {
 /// Longest wait for the stored log to be applied.
 constexpr auto start_timeout = std::chrono::minutes(5);
 
+/// Whom the settings make this node live with; none: alone.
+struct chosen_members {
+  member_address self;
+  std::vector<member_address> others;
+};
+
+result<std::optional<chosen_members>> members_of(const settings& s) {
+  auto all = configured_members(s);
+  if (!all)
+    return std::unexpected(all.error());
+  if (!*all)
+    return std::nullopt;
+  auto self = own_member(**all, s);
+  if (!self)
+    return std::unexpected(self.error());
+  std::erase(**all, *self);
+  return chosen_members{std::move(*self), std::move(**all)};
+}
+
 /// Identity of a data directory that is being made. Random: two nodes never
 /// take each other's directory for their own.
-storage::identity draw_identity(std::uint32_t partitions) {
+storage::identity draw_identity(const settings& s,
+                                const std::optional<chosen_members>& members) {
   std::random_device device;
   std::uniform_int_distribution<std::uint64_t> any(1);
   const auto cluster = any(device);
-  return {node_id{any(device)}, "muster-" + std::to_string(cluster),
-          partitions};
+  return {members ? cluster::id_of(members->self.host, members->self.port)
+                  : node_id{any(device)},
+          "muster-" + std::to_string(cluster), s.storage.partitions};
 }
 
 storage::engine_options engine_of(const settings& s,
+                                  const std::optional<chosen_members>& members,
                                   storage::environment_factory environment) {
   storage::engine_options o;
   o.data.directory = s.storage.data_dir;
-  o.data.fresh = draw_identity(s.storage.partitions);
+  o.data.fresh = draw_identity(s, members);
+  // Else votes of one member could be given in the name of another.
+  if (members)
+    o.data.expected_node = o.data.fresh.node;
   o.data.expected_partitions = s.storage.partitions;
   o.block_cache_bytes = s.storage.block_cache_bytes;
   o.write_buffer_bytes = s.storage.write_buffer_bytes;
@@ -47,13 +74,43 @@ storage::engine_options engine_of(const settings& s,
   return o;
 }
 
-runtime::node_options node_of(const settings& s, node_id self) {
+cluster::member member_of(const member_address& at, const settings& s) {
+  const auto port = [&](std::uint32_t offset) {
+    return static_cast<std::uint16_t>(at.port + offset);
+  };
+  return {.id = cluster::id_of(at.host, at.port),
+          .host = at.host,
+          .http_port = at.port,
+          .sdk_port = port(s.grpc.port_offset),
+          .cluster_port = port(cluster_port_offset)};
+}
+
+runtime::cluster_options cluster_of(const settings& s,
+                                    const chosen_members& members) {
+  runtime::cluster_options o;
+  o.address = s.server.address;
+  o.self = member_of(members.self, s);
+  o.self.datacenter = s.cluster.datacenter;
+  o.self.region = s.cluster.region;
+  o.self.zone = s.cluster.zone;
+  for (const auto& each : members.others)
+    o.peers.push_back(member_of(each, s));
+  o.failures_max = s.cluster.failures_max;
+  return o;
+}
+
+runtime::node_options node_of(const settings& s, node_id self,
+                              const std::optional<chosen_members>& members) {
   runtime::node_options o;
+  if (members)
+    o.cluster = cluster_of(s, *members);
   o.facts.version = std::string(version());
-  o.facts.advertised_ip = s.server.ip.empty() ? s.server.address : s.server.ip;
+  o.facts.advertised_ip = !s.server.ip.empty() ? s.server.ip
+                          : members            ? members->self.host
+                                               : s.server.address;
   o.facts.http_port = s.server.port;
   o.facts.sdk_port = s.sdk_port();
-  o.facts.standalone = s.server.standalone;
+  o.facts.standalone = !members;
   o.facts.partitions = s.storage.partitions;
   o.self = self;
   o.naming.push_merge = s.naming.push_delay;
@@ -140,18 +197,23 @@ application::~application() { stop(); }
 result<std::unique_ptr<application>>
 application::start(const settings& s, storage::environment_factory environment) {
   auto p = std::make_unique<parts>(s);
-  auto engine = storage::engine::open(engine_of(s, std::move(environment)));
+  const auto members = members_of(s);
+  if (!members)
+    return std::unexpected(members.error());
+  auto engine =
+      storage::engine::open(engine_of(s, *members, std::move(environment)));
   if (!engine)
     return std::unexpected(engine.error());
   p->engine = std::move(*engine);
   p->node = std::make_unique<runtime::node>(
-    node_of(s, p->engine->owner().node), p->engine->logs(),
+    node_of(s, p->engine->owner().node, *members), p->engine->logs(),
     p->engine->tables(), system_clock());
   if (auto started = p->node->start(); !started)
     return std::unexpected(started.error());
-  // The doors open once everything stored is applied: a client that read too
-  // early would take "not there" for an answer.
-  if (!p->node->wait_serving(start_timeout))
+  // A client that read too early would take "not there" for an answer. A node
+  // alone opens its doors once everything stored is applied; one in a cluster
+  // may wait long for others, and tells who asks that it is starting.
+  if (!*members && !p->node->wait_serving(start_timeout))
     return fail(errc::unavailable, "the stored data was not brought up in time");
   p->pool = std::make_unique<common::io_pool>(
     common::io_pool::settings{.threads = s.http.workers}, p->node->system(),

@@ -3,21 +3,21 @@
 #include <utility>
 
 #include <caf/event_based_actor.hpp>
+#include <caf/exit_reason.hpp>
 #include <caf/io/middleman.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <spdlog/spdlog.h>
 
 #include "actors/core/raft/wire.hpp"
 #include "actors/runtime/peer.hpp"
+#include "actors/runtime/peer_sockets.hpp"
 #include "muster/command.pb.h"
 #include "muster/peer.pb.h"
 
 namespace muster::runtime {
 
 namespace {
-
-constexpr std::uint64_t protocol_version = 1;
-constexpr milliseconds answer_timeout{5'000};
 
 class door_state {
 public:
@@ -55,23 +55,24 @@ caf::error no_replica() {
 }
 
 caf::result<peer_hello> door_state::greet(const peer_hello& m) {
-  const auto asked = [&]() -> std::string {
-    if (m.version != protocol_version)
-      return "another version of the cluster protocol";
-    if (node_id{m.to} != parts_->self)
-      return "this is node " + std::to_string(parts_->self.value);
-    if (!is_peer(node_id{m.from}))
-      return "node " + std::to_string(m.from) + " is not a member here";
-    if (m.partitions != parts_->partitions)
-      return "this cluster has " + std::to_string(parts_->partitions)
-             + " partitions";
-    return {};
-  }();
-  if (!asked.empty()) {
-    spdlog::warn("a node that calls itself {} was refused: {}", m.from, asked);
-    return refused(asked);
+  pb::PeerHello in;
+  if (!in.ParseFromString(m.bytes))
+    return refused("the hello does not parse");
+  const node_id from{in.from()};
+  auto own = parts_->hello();
+  auto fine = check_hello(in, own, from);
+  if (fine && !is_peer(from))
+    fine = fail(errc::failed_precondition,
+                "node " + std::to_string(from.value) + " is not a member here");
+  if (!fine) {
+    spdlog::warn("a node that calls itself {} was refused: {}", from.value,
+                 fine.error().message);
+    return refused(fine.error().message);
   }
-  return peer_hello{protocol_version, m.to, m.from, m.partitions};
+  if (const auto gate = parts_->handles.gate.load())
+    self_->send(gate, peer_greeted{from});
+  own.set_to(from.value);
+  return peer_hello{own.SerializeAsString()};
 }
 
 void door_state::take(const peer_traffic& m) {
@@ -102,7 +103,7 @@ caf::result<std::string> door_state::propose(const peer_propose& m) {
   if (!command->ParseFromString(m.command))
     return api::to_caf({errc::invalid_argument, "a command does not parse"});
   auto promise = self_->make_response_promise<std::string>();
-  self_->request(to, answer_timeout, propose_here{std::move(command)})
+  self_->request(to, peer_answer_timeout, propose_here{std::move(command)})
       .then(
           [promise](const model::outcome& o) mutable {
             pb::Outcome out;
@@ -127,7 +128,7 @@ caf::result<std::uint64_t> door_state::read(const peer_read& m) {
   if (!to)
     return no_replica();
   auto promise = self_->make_response_promise<std::uint64_t>();
-  self_->request(to, answer_timeout, read_here{})
+  self_->request(to, peer_answer_timeout, read_here{})
       .then(
           [promise](log_index index) mutable { promise.deliver(index.value); },
           [promise](const caf::error& e) mutable {
@@ -151,6 +152,34 @@ caf::behavior door(pointer self, const peer_parts& parts) {
 
 } // namespace
 
+cluster::member_facts facts_of(const pb::PeerHello& hello) {
+  return {.boot = hello.boot(),
+          .version = hello.version(),
+          .sdk_port = static_cast<std::uint16_t>(hello.sdk_port()),
+          .datacenter = hello.datacenter(),
+          .region = hello.region(),
+          .zone = hello.zone(),
+          .serving = hello.serving(),
+          .draining = hello.draining()};
+}
+
+result<void> check_hello(const pb::PeerHello& theirs, const pb::PeerHello& own,
+                         node_id from) {
+  const auto refuse = [](std::string why) {
+    return fail(errc::failed_precondition, std::move(why));
+  };
+  if (theirs.protocol() != peer_protocol)
+    return refuse("another version of the cluster protocol");
+  if (theirs.to() != own.from())
+    return refuse("this is node " + std::to_string(own.from()));
+  if (node_id{theirs.from()} != from)
+    return refuse("it is node " + std::to_string(theirs.from()));
+  if (theirs.partitions() != own.partitions())
+    return refuse("this cluster has " + std::to_string(own.partitions())
+                  + " partitions");
+  return {};
+}
+
 void allow_peers(caf::actor_system_config& config) {
   config.load<caf::io::middleman>();
   config.add_message_type<peer_hello>("muster_peer_hello")
@@ -161,9 +190,29 @@ void allow_peers(caf::actor_system_config& config) {
 }
 
 peer_parts peers_of(const supervisor_parts& parts) {
-  peer_parts out{parts.self, parts.partitions, parts.cluster->peers,
-                 parts.handles, parts.context.time};
-  return out;
+  const auto hello = [self = parts.self, partitions = parts.partitions,
+                      facts = parts.own_facts] {
+    const auto now = facts();
+    pb::PeerHello out;
+    out.set_protocol(peer_protocol);
+    out.set_from(self.value);
+    out.set_partitions(partitions);
+    out.set_boot(now.boot);
+    out.set_version(now.version);
+    out.set_sdk_port(now.sdk_port);
+    out.set_datacenter(now.datacenter);
+    out.set_region(now.region);
+    out.set_zone(now.zone);
+    out.set_serving(now.serving);
+    out.set_draining(now.draining);
+    return out;
+  };
+  return {.self = parts.self,
+          .peers = parts.cluster->peers,
+          .handles = parts.handles,
+          .time = parts.context.time,
+          .hello = hello,
+          .probe_every = parts.cluster->probe_every};
 }
 
 caf::actor spawn_door(caf::actor_system& system, peer_parts parts) {
@@ -172,13 +221,21 @@ caf::actor spawn_door(caf::actor_system& system, peer_parts parts) {
 
 result<void> publish_door(caf::actor_system& system, const caf::actor& door,
                           const std::string& address, std::uint16_t port) {
-  const auto bound =
-      system.middleman().publish(door, port, address.c_str(), true);
-  if (!bound)
-    return fail(errc::unavailable,
-                "the cluster port " + std::to_string(port)
-                    + " cannot be had: " + caf::to_string(bound.error()));
-  return {};
+  const auto sockets = spawn_peer_sockets(system);
+  caf::scoped_actor self{system};
+  result<void> done;
+  self->request(sockets, peer_answer_timeout, caf::publish_atom::value, port,
+                caf::actor_cast<caf::strong_actor_ptr>(door),
+                std::set<std::string>{}, address, true)
+      .receive([](std::uint16_t) {},
+               [&](const caf::error& e) {
+                 done = fail(errc::unavailable,
+                             "the cluster port " + address + ":"
+                                 + std::to_string(port)
+                                 + " cannot be had: " + caf::to_string(e));
+               });
+  self->send_exit(sockets, caf::exit_reason::user_shutdown);
+  return done;
 }
 
 } // namespace muster::runtime

@@ -2,8 +2,7 @@
 #include <utility>
 #include <vector>
 
-#include <caf/io/middleman.hpp>
-#include <caf/io/middleman_actor.hpp>
+#include <caf/exit_reason.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -12,6 +11,7 @@
 #include "actors/core/raft/wire.hpp"
 #include "actors/runtime/accept.hpp"
 #include "actors/runtime/peer.hpp"
+#include "actors/runtime/peer_sockets.hpp"
 #include "muster/peer.pb.h"
 
 namespace muster::runtime {
@@ -24,6 +24,7 @@ struct pass_time {};
 struct connect_peer {
   node_id to;
 };
+struct probe_peers {};
 
 } // namespace
 
@@ -32,17 +33,23 @@ struct connect_peer {
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::flush_traffic)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::pass_time)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::connect_peer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::probe_peers)
 
 namespace muster::runtime {
 
 namespace {
 
-constexpr milliseconds hello_timeout{1'000};
-constexpr milliseconds answer_timeout{5'000};
+/// TCP, and what the middlemen say to each other before the first message.
+constexpr milliseconds connect_timeout{2'000};
+/// Nobody waits long for a peer that came back.
+constexpr milliseconds reconnect_longest{1'000};
+/// A connection over which so many probes fail is given up.
+constexpr unsigned probes_lost_max = 2;
 
 using gate_impl =
     gate_actor::extend<caf::reacts_to<flush_traffic>, caf::reacts_to<pass_time>,
                        caf::reacts_to<connect_peer>,
+                       caf::reacts_to<probe_peers>,
                        caf::reacts_to<peer_received>>;
 
 class gate_state {
@@ -60,28 +67,46 @@ public:
       connect(peer.id);
     }
     tick();
+    self_->delayed_send(self_, parts_->probe_every, probe_peers{});
   }
 
   void collect(const raft_out& m);
   void flush();
   void tick();
   void connect(node_id to);
+  void probe();
+  void greeted(const peer_greeted& m) {
+    if (links_.contains(m.from))
+      connect(m.from);
+  }
   void received(const peer_received& m);
   caf::result<model::outcome> propose(const propose_at& m);
   caf::result<log_index> read(const read_at& m);
 
 private:
   struct link {
-    peer_address peer;
+    cluster::member peer;
     caf::actor door; ///< null while there is no connection
-    backoff delay;
+    bool connecting = false;
+    unsigned probes_lost = 0;
+    backoff delay{reconnect_longest};
     pb::RaftTraffic due;
     std::uint64_t unread = 0; ///< bytes sent and not reported as received
   };
 
-  void connected(link& l, const caf::strong_actor_ptr& door);
+  void greet(link& l, const caf::strong_actor_ptr& door);
+  void connected(link& l, const caf::actor& door);
   void failed(link& l, const std::string& why);
+  void lost(link& l, const std::string& why);
+  result<cluster::member_facts> read_hello(const link& l,
+                                           const peer_hello& m) const;
+  peer_hello own_hello(const link& l) const;
   void on_down(const caf::down_msg& m);
+  template <class Message>
+  void tell_membership(Message m) {
+    if (const auto to = parts_->handles.membership.load())
+      self_->send(to, std::move(m));
+  }
   link* linked(node_id to) {
     const auto found = links_.find(to);
     return found != links_.end() && found->second.door ? &found->second
@@ -103,57 +128,115 @@ error no_way(node_id to) {
 
 void gate_state::connect(node_id to) {
   auto& l = links_.at(to);
+  if (l.door || std::exchange(l.connecting, true))
+    return;
   l.delay.started(parts_->time.steady());
+  const auto sockets = spawn_peer_sockets(self_->system());
   self_
-      ->request(self_->system().middleman().actor_handle(), hello_timeout,
-                caf::connect_atom::value, l.peer.host, l.peer.port)
+      ->request(sockets, connect_timeout, caf::connect_atom::value, l.peer.host,
+                l.peer.cluster_port)
       .then(
-          [this, &l](const caf::node_id&, caf::strong_actor_ptr& door,
-                     const std::set<std::string>&) {
+          [this, &l, sockets](const caf::node_id&, caf::strong_actor_ptr& door,
+                              const std::set<std::string>&) {
+            self_->send_exit(sockets, caf::exit_reason::user_shutdown);
             if (door)
-              connected(l, door);
+              greet(l, door);
             else
               failed(l, "it has no door");
           },
-          [this, &l](const caf::error& e) {
+          [this, &l, sockets](const caf::error& e) {
+            self_->send_exit(sockets, caf::exit_reason::kill);
             failed(l, api::from_caf(e).message);
           });
 }
 
-void gate_state::connected(link& l, const caf::strong_actor_ptr& door) {
+peer_hello gate_state::own_hello(const link& l) const {
+  auto hello = parts_->hello();
+  hello.set_to(l.peer.id.value);
+  return {hello.SerializeAsString()};
+}
+
+result<cluster::member_facts>
+gate_state::read_hello(const link& l, const peer_hello& m) const {
+  pb::PeerHello in;
+  if (!in.ParseFromString(m.bytes))
+    return fail(errc::data_loss, "its hello does not parse");
+  if (const auto fine = check_hello(in, parts_->hello(), l.peer.id); !fine)
+    return std::unexpected(fine.error());
+  return facts_of(in);
+}
+
+void gate_state::greet(link& l, const caf::strong_actor_ptr& door) {
   const auto handle = caf::actor_cast<caf::actor>(door);
-  self_
-      ->request(handle, hello_timeout,
-                peer_hello{1, parts_->self.value, l.peer.id.value,
-                           parts_->partitions})
+  self_->request(handle, peer_hello_timeout, own_hello(l))
       .then(
-          [this, &l, handle](const peer_hello&) {
-            spdlog::info("node {} at {}:{} is connected", l.peer.id.value,
-                         l.peer.host, l.peer.port);
-            l.door = handle;
-            l.unread = 0;
-            self_->monitor(handle);
+          [this, &l, handle](const peer_hello& m) {
+            const auto facts = read_hello(l, m);
+            if (!facts) {
+              failed(l, facts.error().message);
+              return;
+            }
+            connected(l, handle);
+            tell_membership(peer_heard{l.peer.id, *facts});
           },
           [this, &l](const caf::error& e) {
             failed(l, api::from_caf(e).message);
           });
 }
 
+void gate_state::connected(link& l, const caf::actor& door) {
+  spdlog::info("member {} is connected", l.peer.address());
+  l.connecting = false;
+  l.door = door;
+  l.unread = 0;
+  l.probes_lost = 0;
+  self_->monitor(door);
+}
+
 void gate_state::failed(link& l, const std::string& why) {
+  l.connecting = false;
   const auto wait = l.delay.died(parts_->time.steady());
-  spdlog::debug("node {} at {}:{} is not reached ({}), again in {} ms",
-                l.peer.id.value, l.peer.host, l.peer.port, why, wait.count());
+  spdlog::debug("member {} is not reached ({}), again in {} ms",
+                l.peer.address(), why, wait.count());
   self_->delayed_send(self_, wait, connect_peer{l.peer.id});
 }
 
+void gate_state::lost(link& l, const std::string& why) {
+  spdlog::warn("the connection to member {} is lost", l.peer.address());
+  l.door = nullptr;
+  l.due.Clear();
+  failed(l, why);
+}
+
 void gate_state::on_down(const caf::down_msg& m) {
+  for (auto& [_, l] : links_)
+    if (l.door && l.door.address() == m.source)
+      lost(l, caf::to_string(m.reason));
+}
+
+/// Asks every peer whether it lives. One that cannot be asked does not.
+void gate_state::probe() {
+  self_->delayed_send(self_, parts_->probe_every, probe_peers{});
   for (auto& [_, l] : links_) {
-    if (!l.door || l.door.address() != m.source)
+    if (!l.door) {
+      tell_membership(peer_missed{l.peer.id});
       continue;
-    spdlog::warn("the connection to node {} is lost", l.peer.id.value);
-    l.door = nullptr;
-    l.due.Clear();
-    failed(l, caf::to_string(m.reason));
+    }
+    self_->request(l.door, peer_hello_timeout, own_hello(l))
+        .then(
+            [this, &l](const peer_hello& m) {
+              l.probes_lost = 0;
+              if (const auto facts = read_hello(l, m))
+                tell_membership(peer_heard{l.peer.id, *facts});
+            },
+            [this, &l, asked = l.door.address()](const caf::error&) {
+              tell_membership(peer_missed{l.peer.id});
+              if (!l.door || l.door.address() != asked
+                  || ++l.probes_lost < probes_lost_max)
+                return;
+              self_->demonitor(l.door);
+              lost(l, "it does not answer");
+            });
   }
 }
 
@@ -206,7 +289,7 @@ caf::result<model::outcome> gate_state::propose(const propose_at& m) {
     return api::to_caf(no_way(m.to));
   auto to = share(reply{self_});
   self_
-      ->request(l->door, answer_timeout,
+      ->request(l->door, peer_answer_timeout,
                 peer_propose{m.group.value, m.command->SerializeAsString()})
       .then(
           [to](const std::string& bytes) {
@@ -234,7 +317,7 @@ caf::result<log_index> gate_state::read(const read_at& m) {
   if (!l)
     return api::to_caf(no_way(m.to));
   auto to = share(reply{self_});
-  self_->request(l->door, answer_timeout, peer_read{m.group.value})
+  self_->request(l->door, peer_answer_timeout, peer_read{m.group.value})
       .then([to](std::uint64_t index) { to->deliver(log_index{index}); },
             [to](const caf::error& e) { to->fail(api::from_caf(e)); });
   return caf::delegated<log_index>{};
@@ -252,6 +335,8 @@ gate_impl::behavior_type gate(pointer self, const peer_parts& parts) {
       [&s](flush_traffic) { s.flush(); },
       [&s](pass_time) { s.tick(); },
       [&s](const connect_peer& m) { s.connect(m.to); },
+      [&s](const peer_greeted& m) { s.greeted(m); },
+      [&s](probe_peers) { s.probe(); },
       [&s](const peer_received& m) { s.received(m); },
   };
 }

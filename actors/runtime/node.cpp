@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -61,6 +62,36 @@ struct node::impl {
     context.naming_ready = [this] { ready(naming_up); };
   }
 
+  /// What is known of the members before anybody was heard.
+  api::member_list_ptr first_members() const {
+    const auto& facts = options.facts;
+    if (!options.cluster)
+      return cluster::alone({.id = options.self,
+                             .host = facts.advertised_ip,
+                             .http_port = facts.http_port,
+                             .sdk_port = facts.sdk_port,
+                             .state = api::member_state::up,
+                             .version = facts.version});
+    auto list = std::make_shared<api::member_list>();
+    list->self = options.cluster->self.id;
+    list->all = options.cluster->peers;
+    list->all.push_back(options.cluster->self);
+    return list;
+  }
+
+  cluster::member_facts own_facts() const {
+    const auto now = state.load();
+    const auto& self = options.cluster->self;
+    return {.boot = boot,
+            .version = options.facts.version,
+            .sdk_port = options.facts.sdk_port,
+            .datacenter = self.datacenter,
+            .region = self.region,
+            .zone = self.zone,
+            .serving = now == api::node_state::serving,
+            .draining = now == api::node_state::draining};
+  }
+
   /// One of the two parts of readiness is there.
   void ready(unsigned part) {
     auto expected = api::node_state::starting;
@@ -74,6 +105,9 @@ struct node::impl {
   static constexpr unsigned replicas_up = 1;
   static constexpr unsigned naming_up = 2;
 
+  /// Tells this start of the process from others. Never 0.
+  const std::uint64_t boot
+    = (std::uint64_t{std::random_device{}()} << 32U) | 1U;
   node_options options;
   raft::log_store& logs;
   raft::state_store& tables;
@@ -110,11 +144,13 @@ result<void> node::start() {
     .self = i.options.self,
     .partitions = i.options.facts.partitions,
     .cluster = i.options.cluster,
+    .own_facts = [&i] { return i.own_facts(); },
     .replicas_ready = [&i] { i.ready(impl::replicas_up); }};
+  i.context.members = i.first_members();
   if (parts.cluster) {
     i.door = spawn_door(i.system, peers_of(parts));
     if (auto open = publish_door(i.system, i.door, parts.cluster->address,
-                                 parts.cluster->port);
+                                 parts.cluster->self.cluster_port);
         !open) {
       caf::anon_send_exit(i.door, caf::exit_reason::user_shutdown);
       return open;
@@ -163,6 +199,9 @@ caf::actor_system& node::system() { return impl_->system; }
 const clock& node::time() const { return impl_->context.time; }
 const api::node_facts& node::facts() const { return impl_->options.facts; }
 api::node_state node::state() const { return impl_->state.load(); }
+api::member_list_ptr node::members() const {
+  return impl_->context.members.load();
+}
 const api::config_index& node::configs() const { return impl_->configs; }
 const api::service_directory& node::services() const { return impl_->services; }
 

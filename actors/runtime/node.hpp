@@ -64,6 +64,7 @@ public:
   const clock& time() const override;
   const api::node_facts& facts() const override;
   api::node_state state() const override;
+  api::member_list_ptr members() const override;
   const api::config_index& configs() const override;
   const api::service_directory& services() const override;
   api::replica_actor replica(partition_id partition) const override;

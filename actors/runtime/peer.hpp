@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,19 +10,24 @@
 #include <caf/actor_system_config.hpp>
 
 #include "actors/runtime/supervisor.hpp"
+#include "muster/peer.pb.h"
 
 /// How nodes of a cluster reach each other: each publishes one actor, its door,
 /// on the cluster port, over CAF's middleman (BASP). What crosses is protobuf
-/// inside of the four messages below, so that versions can differ.
+/// inside of the messages below, so that versions can differ.
 namespace muster::runtime {
 
-/// -> the same of the other side. `failed_precondition` if the two do not
-/// belong together; the text says why.
+/// Of what is said between nodes; others are refused.
+inline constexpr std::uint64_t peer_protocol = 1;
+/// Longest wait for another node to answer a hello, and a request.
+inline constexpr milliseconds peer_hello_timeout{1'000};
+inline constexpr milliseconds peer_answer_timeout{5'000};
+
+/// Who I am (pb::PeerHello) -> the same of the other side. Asked when a
+/// connection is made, and again to see whether the other side lives.
+/// `failed_precondition` if the two do not belong together; the text says why.
 struct peer_hello {
-  std::uint64_t version = 1;
-  std::uint64_t from = 0;
-  std::uint64_t to = 0;
-  std::uint64_t partitions = 0;
+  std::string bytes;
 };
 /// Raft messages (pb::RaftTraffic). Answered with `peer_received`.
 struct peer_traffic {
@@ -43,8 +49,7 @@ struct peer_read {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_hello& m) {
-  return f(caf::meta::type_name("peer_hello"), m.version, m.from, m.to,
-           m.partitions);
+  return f(caf::meta::type_name("peer_hello"), m.bytes);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_traffic& m) {
@@ -69,10 +74,13 @@ void allow_peers(caf::actor_system_config& config);
 /// Of the gate and the door. References outlive them.
 struct peer_parts {
   node_id self;
-  std::uint64_t partitions = 0;
-  std::vector<peer_address> peers;
+  std::vector<cluster::member> peers;
   node_handles& handles;
   const clock& time;
+  /// What this node says about itself; `to` is filled in by the caller.
+  std::function<pb::PeerHello()> hello;
+  /// How often peers are asked whether they live.
+  milliseconds probe_every{2'000};
   /// How often replicas are told that time passes.
   milliseconds tick_every{50};
   /// Unread traffic of one peer; what comes on top is dropped, Raft repeats it.
@@ -81,6 +89,14 @@ struct peer_parts {
 
 /// What both work with on a node that is a member of a cluster.
 peer_parts peers_of(const supervisor_parts& parts);
+
+/// Facts of a hello, as the membership keeps them.
+cluster::member_facts facts_of(const pb::PeerHello& hello);
+
+/// Whether `theirs`, said by `from`, fits to `own`. `failed_precondition` if the
+/// two do not belong together.
+result<void> check_hello(const pb::PeerHello& theirs, const pb::PeerHello& own,
+                         node_id from);
 
 /// The way out: batches what replicas say to members elsewhere, one message per
 /// peer and round, keeps the connections, and makes time pass for the replicas.

@@ -12,6 +12,7 @@
 #include "actors/api/actors.hpp"
 #include "actors/api/config_index.hpp"
 #include "actors/core/base/clock.hpp"
+#include "actors/core/cluster/membership_core.hpp"
 #include "actors/core/raft/ports.hpp"
 #include "actors/core/raft/types.hpp"
 #include "actors/runtime/reply.hpp"
@@ -101,6 +102,19 @@ struct read_at {
   partition_id group;
 };
 
+/// To the gate, from the door: that node can be reached, it reached us.
+struct peer_greeted {
+  node_id from;
+};
+/// To the membership: a node answered; a node did not.
+struct peer_heard {
+  node_id from;
+  cluster::member_facts facts;
+};
+struct peer_missed {
+  node_id from;
+};
+
 /// To a state worker: -> applied_position of a group.
 struct get_applied {
   partition_id group;
@@ -132,11 +146,15 @@ using member_actor
     caf::replies_to<propose_here>::with<model::outcome>,
     caf::replies_to<read_here>::with<log_index>>;
 
-/// The node's only way to other nodes (gate.hpp).
+/// The node's only way to other nodes (peer.hpp).
 using gate_actor
-  = caf::typed_actor<caf::reacts_to<raft_out>,
+  = caf::typed_actor<caf::reacts_to<raft_out>, caf::reacts_to<peer_greeted>,
                      caf::replies_to<propose_at>::with<model::outcome>,
                      caf::replies_to<read_at>::with<log_index>>;
+
+/// Who lives (membership.hpp).
+using membership_actor = caf::typed_actor<caf::reacts_to<peer_heard>,
+                                          caf::reacts_to<peer_missed>>;
 
 /// What a state worker works with. References outlive it.
 struct state_worker_parts {
@@ -203,6 +221,9 @@ MUSTER_LOCAL(runtime::raft_in)
 MUSTER_LOCAL(runtime::raft_tick)
 MUSTER_LOCAL(runtime::log_entries)
 MUSTER_LOCAL(runtime::read_log)
+MUSTER_LOCAL(runtime::peer_greeted)
+MUSTER_LOCAL(runtime::peer_heard)
+MUSTER_LOCAL(runtime::peer_missed)
 MUSTER_LOCAL(runtime::replica_ready)
 MUSTER_LOCAL(raft::stored_group)
 MUSTER_LOCAL(raft::log_position)

@@ -13,6 +13,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/core/base/backoff.hpp"
+#include "actors/runtime/membership.hpp"
 #include "actors/runtime/peer.hpp"
 
 namespace muster::runtime {
@@ -59,6 +60,7 @@ private:
     bool waits = false;
   };
 
+  void add_membership();
   void add_gate();
   void add_writer();
   void add_worker(std::size_t index);
@@ -93,6 +95,26 @@ void supervisor_state::add_writer() {
                        [this, &cell] {
                          auto h = spawn_log_writer(self_->system(),
                                                    parts_->logs);
+                         cell.store(h);
+                         return untyped(h);
+                       },
+                       [&cell] { cell.store({}); },
+                       {},
+                       {}});
+}
+
+void supervisor_state::add_membership() {
+  auto& cell = parts_->handles.membership;
+  children_.push_back({"membership",
+                       [this, &cell] {
+                         auto h = spawn_membership(
+                           self_->system(),
+                           {.context = parts_->context,
+                            .options = *parts_->cluster,
+                            .own_facts = parts_->own_facts,
+                            .followers = [] {
+                              return std::vector<caf::actor>{};
+                            }});
                          cell.store(h);
                          return untyped(h);
                        },
@@ -178,8 +200,10 @@ void supervisor_state::add_namespaces() {
 void supervisor_state::start(supervisor_parts parts) {
   parts_.emplace(std::move(parts));
   add_writer();
-  if (parts_->cluster)
+  if (parts_->cluster) {
+    add_membership();
     add_gate();
+  }
   for (std::size_t i = 0; i < parts_->handles.workers.size(); ++i)
     add_worker(i);
   for (std::uint64_t p = 0; p <= parts_->partitions; ++p)

@@ -23,6 +23,7 @@ struct node_handles {
     : workers(worker_count), replicas(partitions + 1) {}
 
   /// Null on a node that stands alone.
+  api::handle_cell<membership_actor> membership;
   api::handle_cell<gate_actor> gate;
   api::handle_cell<log_writer_actor> writer;
   std::vector<api::handle_cell<state_worker_actor>> workers;
@@ -35,21 +36,18 @@ struct node_handles {
   }
 };
 
-/// Another node of the cluster, as the configuration names it.
-struct peer_address {
-  node_id id;
-  std::string host;
-  std::uint16_t port = 0; ///< of its door
-};
-
 /// What makes a node a member of a cluster.
 struct cluster_options {
-  /// Where its door is.
+  /// Where its door listens; the port is `self.cluster_port`.
   std::string address;
-  std::uint16_t port = 0;
-  /// The other nodes.
-  std::vector<peer_address> peers;
+  /// This node and the others, as the configuration names them.
+  cluster::member self;
+  std::vector<cluster::member> peers;
   replica_times times;
+  /// How often peers are asked whether they live, and how often in a row they
+  /// may be silent before they count as down.
+  milliseconds probe_every{2'000};
+  std::uint32_t failures_max = 3;
 };
 
 /// What the supervisor works with. References outlive it.
@@ -61,6 +59,8 @@ struct supervisor_parts {
   node_id self;
   std::uint64_t partitions = 0;
   std::optional<cluster_options> cluster;
+  /// Of this node, for others to know.
+  std::function<cluster::member_facts()> own_facts;
   /// Called once every replica has applied what it found at start.
   std::function<void()> replicas_ready;
 };

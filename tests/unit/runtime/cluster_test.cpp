@@ -53,16 +53,22 @@ struct whole_cluster {
     const auto ports = free_ports<3>();
     for (std::size_t i = 0; i < ports.size(); ++i) {
       runtime::cluster_options options;
+      const auto member = [&](std::size_t at) {
+        return cluster::member{.id = node_id{at + 1},
+                               .host = "127.0.0.1",
+                               .http_port = ports[at],
+                               .cluster_port = ports[at]};
+      };
       options.address = "127.0.0.1";
-      options.port = ports[i];
+      options.self = member(i);
+      options.probe_every = 100ms;
       options.times.heartbeat_every = 50ms;
       options.times.election_after = 300ms;
       options.times.answer_wait = 1s;
       options.times.leader_wait = 2s;
       for (std::size_t other = 0; other < ports.size(); ++other)
         if (other != i)
-          options.peers.push_back(
-              {node_id{other + 1}, "127.0.0.1", ports[other]});
+          options.peers.push_back(member(other));
       nodes.push_back(std::make_unique<whole_node>(node_id{i + 1}, options));
       nodes.back()->begin();
     }

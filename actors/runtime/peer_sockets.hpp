@@ -1,0 +1,29 @@
+#pragma once
+
+#include <caf/actor_system.hpp>
+#include <caf/io/middleman_actor.hpp>
+
+#include "actors/core/base/clock.hpp"
+
+/// TCP between nodes as CAF's middleman does not make it by itself: no attempt
+/// to connect takes longer than it may, and a connection whose other end is
+/// gone without a word (a cut cable, a dropped packet filter) dies within
+/// seconds. Without that, a node behind a healed partition would be reached
+/// minutes later, when the kernel gives up the old connection.
+namespace muster::runtime {
+
+/// Of each connection. What was sent and is not acknowledged for `dead_after`,
+/// or a silence of as long in spite of probes, ends it (tcp(7),
+/// TCP_USER_TIMEOUT, SO_KEEPALIVE).
+struct peer_socket_times {
+  milliseconds connect{1'000};
+  milliseconds dead_after{4'000};
+};
+
+/// A middleman of its own thread, for one attempt to connect or one port to
+/// publish. The caller ends it: by `user_shutdown` when it has the answer, by
+/// `kill` to give up what was begun.
+caf::io::middleman_actor spawn_peer_sockets(caf::actor_system& system,
+                                            peer_socket_times times = {});
+
+} // namespace muster::runtime
