@@ -142,8 +142,7 @@ def memory(sizes, _):
 
 
 def memory_flat(sizes, _):
-    """Publishes over the same keys: once memory tables and caches are full, in
-    the second fifth at the latest, memory must not grow."""
+    """Publishes over the same keys: after the first fifth memory must not grow."""
     count = sizes["publishes"]
     with ExitStack() as stack:
         muster = _fresh(stack)
@@ -152,7 +151,7 @@ def memory_flat(sizes, _):
             _checked(loadgen.run(muster, "http-publish", count=count // 5, keys=10_000),
                      "publish")
             marks.append(muster.rss_bytes() / MIB)
-        yield Row("memory growth", marks[-1] / marks[1], "x", 1.05,
+        yield Row("memory growth", marks[-1] / marks[0], "x", 1.1,
                   note=f"{count:,} publishes over 10,000 keys: "
                        + ", ".join(f"{mark:.0f}" for mark in marks) + " MiB")
 
