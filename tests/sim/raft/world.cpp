@@ -438,15 +438,19 @@ void world::use_group() {
 }
 
 void world::propose(node& n) {
-  for (auto left = chance_.between(1, 6); left > 0; --left) {
-    const auto id = ++next_id_;
-    const auto at = n.core->propose(
-        std::make_shared<const std::string>(std::to_string(id)));
-    if (at)
-      n.clients[at->index] = {at->term, id};
-    else
-      checker_.refused(id);
-  }
+  for (auto left = chance_.between(1, 6); left > 0; --left)
+    static_cast<void>(take_command(n));
+}
+
+bool world::take_command(node& n) {
+  const auto id = ++next_id_;
+  const auto at = n.core->propose(
+      std::make_shared<const std::string>(std::to_string(id)));
+  if (at)
+    n.clients[at->index] = {at->term, id};
+  else
+    checker_.refused(id);
+  return at.has_value();
 }
 
 void world::read(node& n) {
@@ -532,22 +536,18 @@ void world::heal() {
     }
     return leader && now_ >= calm_since + calm_ms && agrees();
   });
-  const auto id = ++next_id_;
-  until("the healed group takes no command", [&] {
-    auto* leader = some_leader();
-    if (!leader)
-      return false;
-    const auto at = leader->core->propose(
-        std::make_shared<const std::string>(std::to_string(id)));
-    if (!at)
-      return false;
-    leader->clients[at->index] = {at->term, id};
-    drain(*leader);
-    return true;
-  });
+  // Whoever took it may be replaced before it is committed, and refuse it then:
+  // clients ask again, so each leader is asked once.
   const auto before = checker_.acknowledged_count();
-  until("the healed group does not finish a command",
-        [&] { return checker_.acknowledged_count() > before && agrees(); });
+  term_id asked_in;
+  until("the healed group does not finish a command", [&] {
+    auto* leader = some_leader();
+    if (leader && leader->core->term() != asked_in && take_command(*leader)) {
+      asked_in = leader->core->term();
+      drain(*leader);
+    }
+    return checker_.acknowledged_count() > before && agrees();
+  });
   const auto reads = report_.reads;
   until("the healed group answers no read", [&] {
     auto* leader = some_leader();

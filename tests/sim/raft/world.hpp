@@ -141,6 +141,8 @@ private:
   void cut_links();
   void use_group();
   void propose(node& n);
+  /// False if it was refused at once.
+  bool take_command(node& n);
   void read(node& n);
   void change(node& n);
   void compact(node& n);
