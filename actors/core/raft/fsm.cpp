@@ -175,14 +175,6 @@ const configuration& fsm::members_at(log_index index) const {
   return at->members;
 }
 
-const progress* fsm::progress_of(node_id node) const {
-  const auto* l = leading();
-  if (!l)
-    return nullptr;
-  const auto found = l->peers.find(node);
-  return found == l->peers.end() ? nullptr : &found->second;
-}
-
 // -- shared parts -------------------------------------------------------------
 
 void fsm::send(node_id to, body what) {

@@ -8,6 +8,20 @@
 
 namespace muster::raft {
 
+namespace {
+
+/// As const as the leader is; null without one.
+template <class Leader>
+auto peer_of(Leader* l, node_id node)
+    -> decltype(&l->peers.find(node)->second) {
+  if (!l)
+    return nullptr;
+  const auto found = l->peers.find(node);
+  return found == l->peers.end() ? nullptr : &found->second;
+}
+
+} // namespace
+
 // -- leadership ---------------------------------------------------------------
 
 void fsm::become_leader() {
@@ -24,7 +38,11 @@ void fsm::become_leader() {
 }
 
 progress* fsm::peer(node_id node) {
-  return const_cast<progress*>(progress_of(node));
+  return peer_of(leading(), node);
+}
+
+const progress* fsm::progress_of(node_id node) const {
+  return peer_of(leading(), node);
 }
 
 /// Who is new starts where the log ends; the first refusal says where it
