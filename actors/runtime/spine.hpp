@@ -13,6 +13,7 @@
 #include "actors/api/config_index.hpp"
 #include "actors/core/base/clock.hpp"
 #include "actors/core/cluster/membership_core.hpp"
+#include "actors/core/raft/message.hpp"
 #include "actors/core/raft/ports.hpp"
 #include "actors/core/raft/types.hpp"
 #include "actors/runtime/reply.hpp"

@@ -192,7 +192,6 @@ private:
   };
   struct candidate_state {
     bool pre = true;
-    bool forced = false;
     std::set<node_id> granted;
     std::set<node_id> refused;
   };

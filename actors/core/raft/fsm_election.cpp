@@ -14,7 +14,7 @@ void fsm::become_follower(term_id term, node_id leader) {
 }
 
 void fsm::campaign(bool pre, bool forced) {
-  role_ = candidate_state{pre, forced, {}, {}};
+  role_ = candidate_state{pre, {}, {}};
   election_due_ = now_ + random_wait();
   out_.became = role::candidate;
   if (!pre)

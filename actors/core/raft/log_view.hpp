@@ -30,11 +30,6 @@ public:
     return term_at(position.index) == position.term;
   }
 
-  /// Whether a candidate with this last entry is as up to date (paper 5.4.1).
-  bool is_behind_or_equal(const log_position& other) const noexcept {
-    return last_ <= other;
-  }
-
   /// The newest position at or before `limit.index` with a term not above
   /// `limit.term`: where two logs may still agree (paper 5.3, faster).
   log_position newest_not_above(const log_position& limit) const;

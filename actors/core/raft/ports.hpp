@@ -9,7 +9,6 @@
 
 #include "actors/core/base/result.hpp"
 #include "actors/core/model/state_view.hpp"
-#include "actors/core/raft/message.hpp"
 #include "actors/core/raft/types.hpp"
 
 /// What the Raft core's shell needs from outside. The core itself calls none of
@@ -126,14 +125,6 @@ public:
     virtual result<void> finish(const snapshot_meta& meta) = 0;
   };
   virtual std::unique_ptr<importer> import_group(partition_id group) = 0;
-};
-
-/// Carries messages to other members. May lose, delay, duplicate and reorder;
-/// never corrupts. Must not block. With one voter it is never called.
-class transport {
-public:
-  virtual ~transport() = default;
-  virtual void send(partition_id group, std::vector<message> messages) = 0;
 };
 
 } // namespace muster::raft

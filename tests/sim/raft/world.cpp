@@ -31,11 +31,6 @@ constexpr std::uint64_t calm_ms = 3'000;
 
 enum trace_of : std::uint64_t { started = 1, crashed, delivered, led, applied };
 
-template <class Part>
-node_id sender(const Part& p) {
-  return p.from;
-}
-
 } // namespace
 
 world::world(std::uint64_t seed, const weather& w)
