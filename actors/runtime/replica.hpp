@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <caf/stateful_actor.hpp>
@@ -57,24 +58,41 @@ private:
     log_index index;
     reply to;
   };
-  /// A write that another member has to do, or does.
-  struct passed_write {
-    std::shared_ptr<const pb::Command> command;
-    steady_time until;
-    reply to;
-    /// Somebody was asked and did not answer.
-    bool perhaps_done = false;
-  };
-  struct passed_read {
-    steady_time until;
-    reply to;
-  };
   /// Done elsewhere; answered once it is applied here too.
   struct late_answer {
     log_index index;
     std::optional<model::outcome> outcome; ///< none: a read
     reply to;
   };
+  /// What the member that leads has to do, or does.
+  struct passed {
+    steady_time until;
+    reply to;
+    /// Somebody was asked and did not say that nothing happened.
+    bool perhaps_done = false;
+  };
+  struct passed_write : passed {
+    using answer = model::outcome;
+    std::shared_ptr<const pb::Command> command;
+
+    propose_here for_here() const { return {command}; }
+    propose_at for_other(node_id leader, partition_id group) const {
+      return {leader, group, command};
+    }
+    late_answer late(const answer& o) { return {o.index, o, std::move(to)}; }
+  };
+  struct passed_read : passed {
+    using answer = log_index;
+
+    static read_here for_here() { return {}; }
+    static read_at for_other(node_id leader, partition_id group) {
+      return {leader, group};
+    }
+    late_answer late(const answer& index) { return {index, {}, std::move(to)}; }
+  };
+  /// For the next leader.
+  template <class Passed>
+  using parked = std::vector<std::shared_ptr<Passed>>;
 
   void loaded(const raft::stored_group& stored);
   void carry_out(raft::output out);
@@ -94,11 +112,17 @@ private:
   caf::result<model::outcome>
   pass(const std::shared_ptr<const pb::Command>& command);
   caf::result<log_index> pass_read();
-  void pass_on(std::shared_ptr<passed_write> w);
-  void pass_on(std::shared_ptr<passed_read> r);
+  /// `waiting` is where it stays while nobody leads.
+  template <class Passed>
+  void pass_on(std::shared_ptr<Passed> p, parked<Passed>& waiting);
+  template <class Passed>
+  void pass_all(parked<Passed>& waiting);
   void pass_parked();
+  template <class Passed>
+  void drop_overdue(parked<Passed>& waiting);
   void drop_overdue();
   static void give_up(passed_write& w, const error& why);
+  static void give_up(passed_read& r, const error& why);
   void answer_late();
   node_id other_leader() const;
 
@@ -116,9 +140,8 @@ private:
   bool announced_ = false;
   bool announcing_ = false;
 
-  /// For the next leader.
-  std::vector<std::shared_ptr<passed_write>> parked_writes_;
-  std::vector<std::shared_ptr<passed_read>> parked_reads_;
+  parked<passed_write> parked_writes_;
+  parked<passed_read> parked_reads_;
   std::vector<late_answer> late_;
   /// Names what this member passes on, so that a repetition is known.
   std::uint64_t passing_client_ = 0;

@@ -33,42 +33,11 @@ replica_state::pass(const std::shared_ptr<const pb::Command>& command) {
   // Asked twice, it is done once.
   named->set_client(passing_client_);
   named->set_sequence(++passing_sequence_);
-  pass_on(std::make_shared<passed_write>(passed_write{
-      std::move(named), now() + parts_->times.leader_wait, reply{self_}}));
+  pass_on(
+      std::make_shared<passed_write>(passed_write{
+          {now() + parts_->times.leader_wait, reply{self_}}, std::move(named)}),
+      parked_writes_);
   return caf::delegated<model::outcome>{};
-}
-
-void replica_state::pass_on(std::shared_ptr<passed_write> w) {
-  const auto leader = other_leader();
-  if (leader.value == 0 && !leads()) {
-    parked_writes_.push_back(std::move(w));
-    return;
-  }
-  const auto done = [this, w](const model::outcome& o) {
-    late_.push_back({o.index, o, std::move(w->to)});
-    answer_late();
-  };
-  const auto failed = [this, w](const caf::error& e) {
-    const auto why = api::from_caf(e);
-    if (!api::is_ours(e) || !nothing_happened(why))
-      w->perhaps_done = true;
-    // The name of the command makes it safe to ask again.
-    if (now() < w->until)
-      parked_writes_.push_back(w);
-    else
-      give_up(*w, why);
-  };
-  const auto wait = parts_->times.answer_wait;
-  if (leads())
-    self_
-        ->request(caf::actor_cast<member_actor>(self_), wait,
-                  propose_here{w->command})
-        .then(done, failed);
-  else
-    self_
-        ->request(parts_->gate, wait,
-                  propose_at{leader, parts_->group, w->command})
-        .then(done, failed);
 }
 
 caf::result<log_index> replica_state::pass_read() {
@@ -76,59 +45,70 @@ caf::result<log_index> replica_state::pass_read() {
     return api::to_caf(
         {errc::resource_exhausted, "too many reads in progress"});
   pass_on(std::make_shared<passed_read>(
-      passed_read{now() + parts_->times.leader_wait, reply{self_}}));
+              passed_read{{now() + parts_->times.leader_wait, reply{self_}}}),
+          parked_reads_);
   return caf::delegated<log_index>{};
 }
 
-void replica_state::pass_on(std::shared_ptr<passed_read> r) {
+template <class Passed>
+void replica_state::pass_on(std::shared_ptr<Passed> p,
+                            parked<Passed>& waiting) {
   const auto leader = other_leader();
   if (leader.value == 0 && !leads()) {
-    parked_reads_.push_back(std::move(r));
+    waiting.push_back(std::move(p));
     return;
   }
-  const auto done = [this, r](log_index index) {
-    late_.push_back({index, {}, std::move(r->to)});
+  const auto done = [this, p](const typename Passed::answer& a) {
+    late_.push_back(p->late(a));
     answer_late();
   };
-  const auto failed = [this, r](const caf::error& e) {
-    if (now() < r->until)
-      parked_reads_.push_back(r);
+  const auto failed = [this, p, &waiting](const caf::error& e) {
+    const auto why = api::from_caf(e);
+    if (!api::is_ours(e) || !nothing_happened(why))
+      p->perhaps_done = true;
+    // A read changes nothing, and the name of a command makes it safe to ask
+    // again.
+    if (now() < p->until)
+      waiting.push_back(p);
     else
-      r->to.fail(api::from_caf(e));
+      give_up(*p, why);
   };
   const auto wait = parts_->times.answer_wait;
   if (leads())
-    self_->request(caf::actor_cast<member_actor>(self_), wait, read_here{})
+    self_->request(caf::actor_cast<member_actor>(self_), wait, p->for_here())
         .then(done, failed);
   else
-    self_->request(parts_->gate, wait, read_at{leader, parts_->group})
+    self_->request(parts_->gate, wait, p->for_other(leader, parts_->group))
         .then(done, failed);
+}
+
+template <class Passed>
+void replica_state::pass_all(parked<Passed>& waiting) {
+  for (auto& p : std::exchange(waiting, {}))
+    pass_on(std::move(p), waiting);
 }
 
 /// Somebody may lead now.
 void replica_state::pass_parked() {
   if (other_leader().value == 0 && !leads())
     return;
-  for (auto& w : std::exchange(parked_writes_, {}))
-    pass_on(std::move(w));
-  for (auto& r : std::exchange(parked_reads_, {}))
-    pass_on(std::move(r));
+  pass_all(parked_writes_);
+  pass_all(parked_reads_);
+}
+
+template <class Passed>
+void replica_state::drop_overdue(parked<Passed>& waiting) {
+  std::erase_if(waiting, [this](const auto& p) {
+    if (now() < p->until)
+      return false;
+    give_up(*p, no_leader());
+    return true;
+  });
 }
 
 void replica_state::drop_overdue() {
-  const auto is_overdue = [this](const auto& p) { return now() >= p->until; };
-  std::erase_if(parked_writes_, [&](const auto& w) {
-    if (!is_overdue(w))
-      return false;
-    give_up(*w, no_leader());
-    return true;
-  });
-  std::erase_if(parked_reads_, [&](const auto& r) {
-    if (!is_overdue(r))
-      return false;
-    r->to.fail(no_leader());
-    return true;
-  });
+  drop_overdue(parked_writes_);
+  drop_overdue(parked_reads_);
   // What failed for a moment is tried again.
   pass_parked();
 }
@@ -138,6 +118,10 @@ void replica_state::give_up(passed_write& w, const error& why) {
     w.to.fail({errc::unknown, "the partition's leader did not answer"});
   else
     w.to.fail(why);
+}
+
+void replica_state::give_up(passed_read& r, const error& why) {
+  r.to.fail(why);
 }
 
 /// This node shows what it has answered.
