@@ -4,7 +4,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include <caf/scoped_actor.hpp>
@@ -12,6 +11,7 @@
 
 #include "actors/runtime/node.hpp"
 #include "storage/memory/memory_store.hpp"
+#include "tests/support/poll.hpp"
 
 namespace muster::test {
 
@@ -53,13 +53,11 @@ struct whole_node {
 
   runtime::node_options options;
 
+  /// What a node shows outside (its state, its tables) tells nobody when it
+  /// changes, so it is polled. Fails the test at the deadline.
   template <class F>
   static void wait(F&& condition) {
-    const auto until = std::chrono::steady_clock::now() + deadline;
-    while (!condition()) {
-      REQUIRE(std::chrono::steady_clock::now() < until);
-      std::this_thread::yield();
-    }
+    REQUIRE(poll_until(std::forward<F>(condition), deadline));
   }
 
   partition_id holder(const config_key& key) const {

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+#include <thread>
+
+namespace muster::test {
+
+/// Short against what is waited for, long enough to leave the machine to it.
+inline constexpr std::chrono::milliseconds poll_every{2};
+
+/// Looks again and again whether `condition` holds, for what tells nobody when
+/// it changes. False if it does not hold within `at_most`.
+template <class F>
+bool poll_until(F&& condition, std::chrono::milliseconds at_most) {
+  const auto end = std::chrono::steady_clock::now() + at_most;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= end)
+      return false;
+    std::this_thread::sleep_for(poll_every);
+  }
+  return true;
+}
+
+} // namespace muster::test
