@@ -12,17 +12,16 @@ import json
 import os
 import random
 import shutil
-import socket
 import statistics
 import sys
 import threading
 import time
-import urllib.parse
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from support.connection import Connection  # noqa: E402
 from support.server import Server  # noqa: E402
 
 WRITERS = 8
@@ -34,41 +33,6 @@ KILL_AFTER_S = (0.05, 0.8)
 SECOND_KILL_SHARE = 0.2
 SECOND_KILL_AFTER_S = (0.0, 0.3)
 LONGEST_CONTENT = 2000
-FORM = "application/x-www-form-urlencoded"
-
-
-class Connection:
-    """A keep-alive HTTP connection; OSError when the server goes away."""
-
-    def __init__(self, address):
-        host, _, port = address.partition(":")
-        self._socket = socket.create_connection((host, int(port)), 10)
-        self._file = self._socket.makefile("rb")
-
-    def call(self, method, path, **parameters):
-        """(status, body)"""
-        body = urllib.parse.urlencode(parameters)
-        if method == "GET":
-            path, body = f"{path}?{body}", ""
-        self._socket.sendall(
-            f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
-        line = self._file.readline()
-        if not line:
-            raise OSError("closed")
-        length = 0
-        while (header := self._file.readline()) not in (b"\r\n", b""):
-            name, _, text = header.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(text)
-        answer = self._file.read(length)
-        if len(answer) < length:
-            raise OSError("closed within an answer")
-        return int(line.split()[1]), answer.decode()
-
-    def close(self):
-        self._file.close()
-        self._socket.close()
 
 
 class Cell:
@@ -97,8 +61,7 @@ class Configs:
     def write(self, connection, key, value):
         where = {"dataId": key, "group": "crash"}
         if value is None:
-            query = urllib.parse.urlencode(where)
-            return connection.call("DELETE", f"/nacos/v1/cs/configs?{query}") == (200, "true")
+            return connection.call("DELETE", "/nacos/v1/cs/configs", **where) == (200, "true")
         return connection.call("POST", "/nacos/v1/cs/configs", **where,
                                content=value) == (200, "true")
 
@@ -126,8 +89,7 @@ class Instances:
     def write(self, connection, key, value):
         where = {"serviceName": self.service, "ip": key, "port": "80", "ephemeral": "false"}
         if value is None:
-            query = urllib.parse.urlencode(where)
-            return connection.call("DELETE", f"/nacos/v1/ns/instance?{query}") == (200, "ok")
+            return connection.call("DELETE", "/nacos/v1/ns/instance", **where) == (200, "ok")
         return connection.call("POST", "/nacos/v1/ns/instance", **where,
                                metadata=json.dumps({"sequence": value})) == (200, "ok")
 

@@ -86,6 +86,8 @@ class Server:
     """One musterd. `start` returns once it is ready; every wait has a deadline.
 
     port      HTTP port; default: a free family
+    host      address to listen on
+    wrap      command that musterd is started by, such as `nsenter …`
     data      data directory; default: a temporary one, removed by `close`
     args      more arguments of musterd
     env       more environment variables
@@ -93,11 +95,13 @@ class Server:
     """
 
     def __init__(self, *, port=None, data=None, args=(), env=None, settings=None,
-                 binary=None, name="node", ready_s=20.0):
+                 binary=None, name="node", ready_s=20.0, host="127.0.0.1", wrap=()):
         self.binary = str(binary or os.environ.get("MUSTERD")
                           or ROOT / "build/release/musterd")
         self._family = None if port else PortFamily()
         self.port = port or self._family.port
+        self.host = host
+        self.wrap = list(wrap)
         self._own_data = data is None
         self.data = Path(data or tempfile.mkdtemp(prefix="muster-test-"))
         self.args = list(args)
@@ -117,7 +121,7 @@ class Server:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def url(self, path="", context="/nacos"):
         return f"http://{self.address}{context}{path}"
@@ -127,8 +131,8 @@ class Server:
     def start(self, wait=True):
         """Starts the node (again); the log file is continued."""
         assert not self.running(), "is running already"
-        command = [self.binary, "--bind", "127.0.0.1", "--port", str(self.port),
-                   "--data", str(self.data), *self.args]
+        command = [*self.wrap, self.binary, "--bind", self.host, "--port",
+                   str(self.port), "--data", str(self.data), *self.args]
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith(("MUSTER_", "BATATA_", "NACOS_"))}
         environment.update(self.env)
@@ -164,7 +168,7 @@ class Server:
 
     def _sdk_open(self):
         try:
-            socket.create_connection(("127.0.0.1", self.sdk_port), 1).close()
+            socket.create_connection((self.host, self.sdk_port), 1).close()
             return True
         except OSError:
             return False
