@@ -224,8 +224,10 @@ void replica_state::lead_or_follow() {
     for (auto& r : std::exchange(reads_, {}))
       r.to.fail({errc::unavailable, "the partition's leader changed"});
   }
-  if (has_others())
+  if (has_others()) {
+    leave_old_leader();
     pass_parked();
+  }
 }
 
 void replica_state::send_apply(raft::output& out) {

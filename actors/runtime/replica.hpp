@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,10 @@ private:
     reply to;
     /// Somebody was asked and did not say that nothing happened.
     bool perhaps_done = false;
+    /// Who was asked last, and which time that was: the failure of an earlier
+    /// time is no news.
+    node_id asked{};
+    std::uint64_t turn = 0;
   };
   struct passed_write : passed {
     using answer = model::outcome;
@@ -90,9 +95,13 @@ private:
     }
     late_answer late(const answer& index) { return {index, {}, std::move(to)}; }
   };
-  /// For the next leader.
+  /// All of one kind.
   template <class Passed>
-  using parked = std::vector<std::shared_ptr<Passed>>;
+  struct passing {
+    std::unordered_set<std::shared_ptr<Passed>> asked; ///< of a leader
+    std::vector<std::shared_ptr<Passed>> parked;       ///< for the next leader
+    std::size_t size() const { return asked.size() + parked.size(); }
+  };
 
   void loaded(const raft::stored_group& stored);
   void carry_out(raft::output out);
@@ -112,19 +121,22 @@ private:
   caf::result<model::outcome>
   pass(const std::shared_ptr<const pb::Command>& command);
   caf::result<log_index> pass_read();
-  /// `waiting` is where it stays while nobody leads.
   template <class Passed>
-  void pass_on(std::shared_ptr<Passed> p, parked<Passed>& waiting);
+  void pass_on(std::shared_ptr<Passed> p, passing<Passed>& all);
   template <class Passed>
-  void pass_all(parked<Passed>& waiting);
+  void pass_parked(passing<Passed>& all);
   void pass_parked();
   template <class Passed>
-  void drop_overdue(parked<Passed>& waiting);
+  void leave_old_leader(passing<Passed>& all);
+  void leave_old_leader();
+  template <class Passed>
+  void drop_overdue(passing<Passed>& all);
   void drop_overdue();
   static void give_up(passed_write& w, const error& why);
   static void give_up(passed_read& r, const error& why);
   void answer_late();
   node_id other_leader() const;
+  node_id any_leader() const { return core_ ? core_->leader() : node_id{}; }
 
   replica_impl::pointer self_;
   std::optional<replica_parts> parts_;
@@ -140,8 +152,8 @@ private:
   bool announced_ = false;
   bool announcing_ = false;
 
-  parked<passed_write> parked_writes_;
-  parked<passed_read> parked_reads_;
+  passing<passed_write> passed_writes_;
+  passing<passed_read> passed_reads_;
   std::vector<late_answer> late_;
   /// Names what this member passes on, so that a repetition is known.
   std::uint64_t passing_client_ = 0;

@@ -20,13 +20,13 @@ bool nothing_happened(const error& e) {
 } // namespace
 
 node_id replica_state::other_leader() const {
-  const auto leader = core_ ? core_->leader() : node_id{};
+  const auto leader = any_leader();
   return leader == parts_->self ? node_id{} : leader;
 }
 
 caf::result<model::outcome>
 replica_state::pass(const std::shared_ptr<const pb::Command>& command) {
-  if (parked_writes_.size() >= parts_->proposals_max)
+  if (passed_writes_.size() >= parts_->proposals_max)
     return api::to_caf(
         {errc::resource_exhausted, "too many writes in progress"});
   auto named = std::make_shared<pb::Command>(*command);
@@ -36,40 +36,47 @@ replica_state::pass(const std::shared_ptr<const pb::Command>& command) {
   pass_on(
       std::make_shared<passed_write>(passed_write{
           {now() + parts_->times.leader_wait, reply{self_}}, std::move(named)}),
-      parked_writes_);
+      passed_writes_);
   return caf::delegated<model::outcome>{};
 }
 
 caf::result<log_index> replica_state::pass_read() {
-  if (parked_reads_.size() >= parts_->proposals_max)
+  if (passed_reads_.size() >= parts_->proposals_max)
     return api::to_caf(
         {errc::resource_exhausted, "too many reads in progress"});
   pass_on(std::make_shared<passed_read>(
               passed_read{{now() + parts_->times.leader_wait, reply{self_}}}),
-          parked_reads_);
+          passed_reads_);
   return caf::delegated<log_index>{};
 }
 
 template <class Passed>
-void replica_state::pass_on(std::shared_ptr<Passed> p,
-                            parked<Passed>& waiting) {
-  const auto leader = other_leader();
-  if (leader.value == 0 && !leads()) {
-    waiting.push_back(std::move(p));
+void replica_state::pass_on(std::shared_ptr<Passed> p, passing<Passed>& all) {
+  const auto leader = any_leader();
+  if (leader.value == 0) {
+    all.parked.push_back(std::move(p));
     return;
   }
-  const auto done = [this, p](const typename Passed::answer& a) {
+  p->asked = leader;
+  const auto turn = ++p->turn;
+  all.asked.insert(p);
+  // An answer is one also if it comes after somebody else was asked.
+  const auto done = [this, p, &all](const typename Passed::answer& a) {
+    all.asked.erase(p);
+    std::erase(all.parked, p);
     late_.push_back(p->late(a));
     answer_late();
   };
-  const auto failed = [this, p, &waiting](const caf::error& e) {
+  const auto failed = [this, p, turn, &all](const caf::error& e) {
+    if (turn != p->turn || all.asked.erase(p) == 0)
+      return;
     const auto why = api::from_caf(e);
     if (!api::is_ours(e) || !nothing_happened(why))
       p->perhaps_done = true;
     // A read changes nothing, and the name of a command makes it safe to ask
     // again.
     if (now() < p->until)
-      waiting.push_back(p);
+      all.parked.push_back(p);
     else
       give_up(*p, why);
   };
@@ -82,23 +89,41 @@ void replica_state::pass_on(std::shared_ptr<Passed> p,
         .then(done, failed);
 }
 
+/// Who was asked leads no more, and may be dead or cut off: the next leader is
+/// asked as well.
 template <class Passed>
-void replica_state::pass_all(parked<Passed>& waiting) {
-  for (auto& p : std::exchange(waiting, {}))
-    pass_on(std::move(p), waiting);
+void replica_state::leave_old_leader(passing<Passed>& all) {
+  std::erase_if(all.asked, [&, leader = any_leader()](const auto& p) {
+    if (p->asked == leader)
+      return false;
+    p->perhaps_done = true;
+    all.parked.push_back(p);
+    return true;
+  });
+}
+
+void replica_state::leave_old_leader() {
+  leave_old_leader(passed_writes_);
+  leave_old_leader(passed_reads_);
+}
+
+template <class Passed>
+void replica_state::pass_parked(passing<Passed>& all) {
+  for (auto& p : std::exchange(all.parked, {}))
+    pass_on(std::move(p), all);
 }
 
 /// Somebody may lead now.
 void replica_state::pass_parked() {
-  if (other_leader().value == 0 && !leads())
+  if (any_leader().value == 0)
     return;
-  pass_all(parked_writes_);
-  pass_all(parked_reads_);
+  pass_parked(passed_writes_);
+  pass_parked(passed_reads_);
 }
 
 template <class Passed>
-void replica_state::drop_overdue(parked<Passed>& waiting) {
-  std::erase_if(waiting, [this](const auto& p) {
+void replica_state::drop_overdue(passing<Passed>& all) {
+  std::erase_if(all.parked, [this](const auto& p) {
     if (now() < p->until)
       return false;
     give_up(*p, no_leader());
@@ -107,8 +132,8 @@ void replica_state::drop_overdue(parked<Passed>& waiting) {
 }
 
 void replica_state::drop_overdue() {
-  drop_overdue(parked_writes_);
-  drop_overdue(parked_reads_);
+  drop_overdue(passed_writes_);
+  drop_overdue(passed_reads_);
   // What failed for a moment is tried again.
   pass_parked();
 }
