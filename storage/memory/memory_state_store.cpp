@@ -16,6 +16,7 @@ using rows = std::map<row_key, std::string, row_less>;
 struct version {
   std::shared_ptr<rows> tables = std::make_shared<rows>();
   raft::log_position applied;
+  raft::snapshot_meta imported;
 };
 
 } // namespace
@@ -117,6 +118,25 @@ private:
   std::shared_ptr<Store> store_;
 };
 
+class memory_exporter : public raft::state_store::exporter {
+public:
+  explicit memory_exporter(version at) : at_(std::move(at)) {}
+
+  const raft::log_position& position() const override { return at_.applied; }
+
+  result<void> read(const raft::state_store::place& after,
+                    const raft::state_store::row_visitor& visit) override {
+    auto i = at_.tables->upper_bound(row_view{after.table, after.key});
+    while (i != at_.tables->end()
+           && visit(i->first.first, i->first.second, i->second))
+      ++i;
+    return {};
+  }
+
+private:
+  version at_;
+};
+
 template <class Store>
 class memory_importer : public raft::state_store::importer {
 public:
@@ -135,6 +155,7 @@ public:
 
   result<void> finish(const raft::snapshot_meta& meta) override {
     fresh_.applied = meta.last;
+    fresh_.imported = meta;
     store_->replace(group_, std::exchange(fresh_, {}));
     return {};
   }
@@ -167,14 +188,13 @@ memory_state_store::begin() {
 
 result<void> memory_state_store::flush() { return {}; }
 
-result<void> memory_state_store::export_group(partition_id group,
-                                              const chunk_visitor& visit) {
-  const auto at = shared_->at(group);
-  for (const auto& [key, value] : *at.tables) {
-    if (!visit(key.first, key.second, value))
-      break;
-  }
-  return {};
+result<raft::snapshot_meta> memory_state_store::imported(partition_id group) {
+  return shared_->at(group).imported;
+}
+
+result<std::unique_ptr<raft::state_store::exporter>>
+memory_state_store::export_group(partition_id group) {
+  return std::make_unique<memory_exporter>(shared_->at(group));
 }
 
 std::unique_ptr<raft::state_store::importer>

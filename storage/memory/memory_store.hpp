@@ -59,8 +59,8 @@ public:
   std::unique_ptr<state_reader> reader(partition_id group) override;
   std::unique_ptr<batch> begin() override;
   result<void> flush() override;
-  result<void> export_group(partition_id group,
-                            const chunk_visitor& visit) override;
+  result<raft::snapshot_meta> imported(partition_id group) override;
+  result<std::unique_ptr<exporter>> export_group(partition_id group) override;
   std::unique_ptr<importer> import_group(partition_id group) override;
 
 private:

@@ -17,6 +17,9 @@ inline constexpr char format = 1;
 /// The table of the applied position: behind all others, so that an importer,
 /// which writes in key order, can put it last. No `table_id` has this number.
 inline constexpr table_id applied_table{255};
+/// Keys in it: the position, and the snapshot that was imported last.
+inline constexpr std::string_view applied_row{};
+inline constexpr std::string_view imported_row = "imported";
 
 enum class meta_part : std::uint8_t { hard_state = 1, snapshot = 2 };
 

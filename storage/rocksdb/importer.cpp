@@ -46,9 +46,11 @@ public:
   result<void> finish(const raft::snapshot_meta& meta) override {
     if (auto ready = begin(); !ready)
       return ready;
-    std::string applied;
-    codec::state_key(applied, group_, codec::applied_table, {});
-    auto status = writer_.Put(applied, codec::encode(meta.last));
+    codec::state_key(key_, group_, codec::applied_table, codec::applied_row);
+    auto status = writer_.Put(key_, codec::encode(meta.last));
+    codec::state_key(key_, group_, codec::applied_table, codec::imported_row);
+    if (status.ok())
+      status = writer_.Put(key_, codec::encode(meta));
     if (status.ok())
       status = writer_.Finish();
     if (!status.ok())

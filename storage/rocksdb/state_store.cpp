@@ -156,7 +156,7 @@ private:
         return status;
     }
     if (from.applied) {
-      codec::state_key(key_, group, codec::applied_table, {});
+      codec::state_key(key_, group, codec::applied_table, codec::applied_row);
       status = writes.Put(db_.state(), key_, codec::encode(*from.applied));
     }
     return status;
@@ -180,18 +180,88 @@ private:
   std::string key_;
 };
 
-} // namespace
-
-result<raft::log_position> state_store::applied(partition_id group) {
+result<raft::log_position> applied_at(const database& db,
+                                      const rocksdb::ReadOptions& moment,
+                                      partition_id group) {
+  std::string key;
   std::string value;
-  const auto status
-    = db_.db().Get({}, db_.state(),
-                   first_of_table(group, codec::applied_table), &value);
+  codec::state_key(key, group, codec::applied_table, codec::applied_row);
+  const auto status = db.db().Get(moment, db.state(), key, &value);
   if (status.IsNotFound())
     return raft::log_position{};
   if (!status.ok())
     return failed(status, "read the applied position");
   return codec::decode_position(value);
+}
+
+/// Position and rows are read under one snapshot of the database.
+class snapshot_exporter : public raft::state_store::exporter {
+public:
+  snapshot_exporter(const database& db, partition_id group)
+      : db_(db), group_(group), snapshot_(&db.db()) {
+    options_.snapshot = snapshot_.snapshot();
+    options_.fill_cache = false;
+  }
+
+  result<void> open() {
+    const auto at = applied_at(db_, options_, group_);
+    if (!at)
+      return std::unexpected(at.error());
+    position_ = *at;
+    return {};
+  }
+
+  const raft::log_position& position() const override { return position_; }
+
+  result<void> read(const raft::state_store::place& after,
+                    const raft::state_store::row_visitor& visit) override {
+    const auto end_key = first_of_table(group_, codec::applied_table);
+    const rocksdb::Slice end = end_key;
+    auto options = options_;
+    options.iterate_upper_bound = &end;
+    const std::unique_ptr<rocksdb::Iterator> at{
+        db_.db().NewIterator(options, db_.state())};
+    std::string from;
+    codec::state_key(from, group_, after.table, after.key);
+    at->Seek(from);
+    if (at->Valid() && view(at->key()) == from)
+      at->Next();
+    for (; at->Valid(); at->Next()) {
+      const auto key = view(at->key());
+      const auto table = table_id{
+          static_cast<std::uint8_t>(key[codec::state_key_head - 1])};
+      if (!visit(table, key.substr(codec::state_key_head), view(at->value())))
+        return {};
+    }
+    if (!at->status().ok())
+      return failed(at->status(), "export the tables");
+    return {};
+  }
+
+private:
+  const database& db_;
+  const partition_id group_;
+  rocksdb::ManagedSnapshot snapshot_;
+  rocksdb::ReadOptions options_;
+  raft::log_position position_;
+};
+
+} // namespace
+
+result<raft::log_position> state_store::applied(partition_id group) {
+  return applied_at(db_, {}, group);
+}
+
+result<raft::snapshot_meta> state_store::imported(partition_id group) {
+  std::string key;
+  std::string value;
+  codec::state_key(key, group, codec::applied_table, codec::imported_row);
+  const auto status = db_.db().Get({}, db_.state(), key, &value);
+  if (status.IsNotFound())
+    return raft::snapshot_meta{};
+  if (!status.ok())
+    return failed(status, "read the imported position");
+  return codec::decode_snapshot(value);
 }
 
 std::unique_ptr<state_reader> state_store::reader(partition_id group) {
@@ -210,26 +280,12 @@ result<void> state_store::flush() {
   return {};
 }
 
-result<void> state_store::export_group(partition_id group,
-                                       const chunk_visitor& visit) {
-  // The iterator holds on to the moment it was made.
-  const auto end_key = first_of_table(group, codec::applied_table);
-  const rocksdb::Slice end = end_key;
-  rocksdb::ReadOptions options;
-  options.iterate_upper_bound = &end;
-  options.fill_cache = false;
-  const std::unique_ptr<rocksdb::Iterator> at{
-    db_.db().NewIterator(options, db_.state())};
-  for (at->Seek(first_of_table(group, table_id{0})); at->Valid(); at->Next()) {
-    const auto key = view(at->key());
-    const auto table
-      = table_id{static_cast<std::uint8_t>(key[codec::state_key_head - 1])};
-    if (!visit(table, key.substr(codec::state_key_head), view(at->value())))
-      return {};
-  }
-  if (!at->status().ok())
-    return failed(at->status(), "export the tables");
-  return {};
+result<std::unique_ptr<raft::state_store::exporter>>
+state_store::export_group(partition_id group) {
+  auto made = std::make_unique<snapshot_exporter>(db_, group);
+  if (const auto opened = made->open(); !opened)
+    return std::unexpected(opened.error());
+  return made;
 }
 
 std::unique_ptr<raft::state_store::importer>

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/core/base/crc32c.hpp"
 #include "storage/rocksdb/database.hpp"
 #include "storage/rocksdb/wal_file_system.hpp"
 
@@ -17,45 +18,6 @@ constexpr std::size_t block = 32 << 10;
 /// crc(4, little endian) length(2, little endian) type(1)
 constexpr std::size_t head = 7;
 enum record_type : unsigned char { full = 1, first = 2, middle = 3, last = 4 };
-
-/// CRC-32C (Castagnoli), eight bytes a step.
-class crc32c {
-public:
-  static std::uint32_t of(std::string_view data) {
-    static const crc32c tables;
-    std::uint32_t crc = ~0U;
-    while (data.size() >= 8) {
-      std::uint32_t next = 0;
-      for (std::size_t i = 0; i < 8; ++i) {
-        const auto byte = static_cast<unsigned char>(data[i])
-                          ^ (i < 4 ? (crc >> (8 * i)) & 0xFF : 0);
-        next ^= tables.at_[7 - i][byte];
-      }
-      crc = next;
-      data.remove_prefix(8);
-    }
-    for (const char c : data)
-      crc = tables.at_[0][(crc ^ static_cast<unsigned char>(c)) & 0xFF]
-            ^ (crc >> 8);
-    return ~crc;
-  }
-
-private:
-  crc32c() {
-    for (std::uint32_t n = 0; n < 256; ++n) {
-      auto crc = n;
-      for (int bit = 0; bit < 8; ++bit)
-        crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78U : 0U);
-      at_[0][n] = crc;
-    }
-    for (std::size_t t = 1; t < 8; ++t) {
-      for (std::size_t n = 0; n < 256; ++n)
-        at_[t][n] = at_[0][at_[t - 1][n] & 0xFF] ^ (at_[t - 1][n] >> 8);
-    }
-  }
-
-  std::array<std::array<std::uint32_t, 256>, 8> at_{};
-};
 
 unsigned char byte_at(std::string_view data, std::size_t at) {
   return static_cast<unsigned char>(data[at]);
@@ -76,7 +38,7 @@ std::size_t record_at(std::string_view data, std::size_t at) {
   std::uint32_t stored = 0;
   for (std::size_t i = 4; i-- > 0;)
     stored = (stored << 8) | byte_at(data, at + i);
-  const auto crc = crc32c::of(data.substr(at + 6, 1 + length));
+  const auto crc = crc32c(data.substr(at + 6, 1 + length));
   const auto masked = ((crc >> 15) | (crc << 17)) + 0xa282ead8U;
   return stored == masked ? head + length : 0;
 }

@@ -29,8 +29,8 @@ std::string dump(const state_reader& reader, table_id table,
 
 std::string dump(raft::state_store& tables, partition_id of = group) {
   std::string text;
-  const auto done = tables.export_group(
-    of, [&](table_id table, std::string_view key, std::string_view value) {
+  const auto done = export_rows(
+    tables, of, [&](table_id table, std::string_view key, std::string_view value) {
       text += std::to_string(static_cast<int>(table)) + "/";
       text.append(key).append("=").append(value).append(" ");
       return true;
@@ -232,15 +232,62 @@ TEST_CASE_TEMPLATE("state: an export is ordered, complete and of one moment", B,
   batch->put(gray, "0", "3");
   REQUIRE(batch->commit(at(2)).has_value());
   CHECK(dump(b.tables()) == "1/a=1 1/b=2 2/0=3 ");
+  const auto exporter = b.tables().export_group(group);
+  REQUIRE(exporter.has_value());
+  CHECK((*exporter)->position() == at(2));
   std::string seen;
-  const auto done = b.tables().export_group(
-    group, [&](table_id, std::string_view key, std::string_view) {
-      put(b.tables(), 3, {{"b", "changed"}, {"zz", "new"}});
-      seen += key;
-      return seen.size() < 2;
-    });
-  CHECK(done.has_value());
+  REQUIRE((*exporter)->read({}, [&](table_id, std::string_view key, auto) {
+    put(b.tables(), 3, {{"b", "changed"}, {"zz", "new"}});
+    seen += key;
+    return seen.size() < 2;
+  }));
   CHECK(seen == "ab");
+  CHECK((*exporter)->position() == at(2));
+}
+
+TEST_CASE_TEMPLATE("state: an export goes on behind any place, and repeats it",
+                   B, FOR_ALL_BACKENDS) {
+  B b;
+  const auto batch = test::begin(b.tables(), group);
+  batch->put(config, "", "1");
+  batch->put(config, "a", "2");
+  batch->put(config, "ab", "3");
+  batch->put(gray, "", "4");
+  batch->put(gray, "\xff", "5");
+  REQUIRE(batch->commit(at(2, 7)).has_value());
+  put(b.tables(), 1, {{"x", "other"}}, partition_id{4});
+  const auto exporter = b.tables().export_group(group);
+  REQUIRE(exporter.has_value());
+  put(b.tables(), 3, {{"aa", "later"}});
+  using place = raft::state_store::place;
+  const std::vector<std::pair<place, std::string>> expected{
+      {place{}, "12345"},       {{config, ""}, "2345"},
+      {{config, "a"}, "345"},   {{config, "aa"}, "345"},
+      {{config, "zz"}, "45"},   {{gray, ""}, "5"},
+      {{gray, "\xff"}, ""},     {place{}, "12345"},
+  };
+  for (const auto& [after, rest] : expected) {
+    CAPTURE(after.key);
+    std::string seen;
+    REQUIRE((*exporter)->read(after, [&](auto, auto, std::string_view value) {
+      seen += value;
+      return true;
+    }));
+    CHECK(seen == rest);
+  }
+}
+
+TEST_CASE_TEMPLATE("state: an export without rows has a position", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  const auto never = b.tables().export_group(group);
+  REQUIRE(never.has_value());
+  CHECK((*never)->position() == raft::log_position{});
+  put(b.tables(), 6, {});
+  const auto empty = b.tables().export_group(group);
+  REQUIRE(empty.has_value());
+  CHECK((*empty)->position() == at(6));
+  CHECK((*empty)->read({}, [](auto, auto, auto) { return false; }));
 }
 
 TEST_CASE_TEMPLATE("state: an import replaces all rows and the position", B,
@@ -248,17 +295,23 @@ TEST_CASE_TEMPLATE("state: an import replaces all rows and the position", B,
   B b;
   put(b.tables(), 9, {{"a", "old"}, {"z", "old"}});
   put(b.tables(), 9, {{"a", "other"}}, partition_id{4});
+  const raft::snapshot_meta meta{
+      at(20, 3), {{node_id{1}, node_id{2}}, {node_id{1}}, {node_id{3}}}};
   {
     const auto importer = b.tables().import_group(group);
     REQUIRE(importer->add(config, "a", "new").has_value());
     REQUIRE(importer->add(config, "b", "new").has_value());
     REQUIRE(importer->add(gray, "a", "new").has_value());
     CHECK(dump(b.tables()) == "1/a=old 1/z=old ");
-    REQUIRE(importer->finish({at(20, 3), {}}).has_value());
+    CHECK(b.tables().imported(group).value() == raft::snapshot_meta{});
+    REQUIRE(importer->finish(meta).has_value());
   }
   for (int round = 0; round < 2; ++round) {
     CHECK(dump(b.tables()) == "1/a=new 1/b=new 2/a=new ");
     CHECK(b.tables().applied(group).value() == at(20, 3));
+    CHECK(b.tables().imported(group).value() == meta);
+    CHECK(b.tables().imported(partition_id{4}).value()
+          == raft::snapshot_meta{});
     CHECK(dump(b.tables(), partition_id{4}) == "1/a=other ");
     CHECK(b.tables().applied(partition_id{4}).value() == at(9));
     CHECK(b.tables().begin()->of(group).get(config, "a") == "new");
@@ -267,6 +320,7 @@ TEST_CASE_TEMPLATE("state: an import replaces all rows and the position", B,
   }
   put(b.tables(), 21, {{"b", "newer"}});
   CHECK(dump(b.tables()) == "1/a=new 1/b=newer 2/a=new ");
+  CHECK(b.tables().imported(group).value() == meta);
 }
 
 TEST_CASE_TEMPLATE("state: an import without rows empties the group", B,

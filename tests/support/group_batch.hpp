@@ -46,4 +46,14 @@ inline std::unique_ptr<group_batch> begin(raft::state_store& tables,
   return std::make_unique<group_batch>(tables, group);
 }
 
+/// Visits all rows that an export of the group gives now.
+inline result<void>
+export_rows(raft::state_store& tables, partition_id group,
+            const raft::state_store::row_visitor& visit) {
+  auto exporter = tables.export_group(group);
+  if (!exporter)
+    return std::unexpected(exporter.error());
+  return (*exporter)->read({}, visit);
+}
+
 } // namespace muster::test

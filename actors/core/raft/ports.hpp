@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/core/base/result.hpp"
@@ -107,16 +109,40 @@ public:
   /// Makes everything applied so far, in all groups, durable (blocks).
   virtual result<void> flush() = 0;
 
-  /// A group's tables as a stream of (table, key, value), for a follower's
-  /// snapshot. Consistent as of the call, in key order.
-  using chunk_visitor = std::function<bool(table_id, std::string_view key,
-                                           std::string_view value)>;
-  virtual result<void> export_group(partition_id group,
-                                    const chunk_visitor& visit) = 0;
+  /// The snapshot whose import is the newest thing that happened to the tables
+  /// as a whole; index 0 if there was none. Lets a group find out after a crash
+  /// that the log is still to be compacted to it.
+  virtual result<snapshot_meta> imported(partition_id group) = 0;
+
+  /// A row's place in a group's order: by table, then by the key's unsigned
+  /// bytes.
+  struct place {
+    table_id table{0};
+    std::string key;
+  };
+  using row_visitor = std::function<bool(table_id, std::string_view key,
+                                         std::string_view value)>;
+
+  /// A group's tables at the moment it was made, for a follower's snapshot.
+  ///
+  /// Holds on to what the database would else forget: not to be kept for long.
+  /// One thread at a time; goes before the store.
+  class exporter {
+  public:
+    virtual ~exporter() = default;
+    /// The rows are those that entries up to here left behind.
+    virtual const log_position& position() const = 0;
+    /// Visits the rows behind `after`, in order, while `visit` returns true.
+    /// Asked again it gives the same. The place before all rows is `place{}`.
+    virtual result<void> read(const place& after, const row_visitor& visit) = 0;
+  };
+  virtual result<std::unique_ptr<exporter>>
+  export_group(partition_id group) = 0;
 
   /// Replaces a group's tables by `import`ed rows and sets the applied index;
-  /// after a crash either the old or the new tables are there. Rows come in the
-  /// order of `export_group`, else `invalid_argument`.
+  /// after a crash either the old or the new tables are there, durably once
+  /// `finish` has said so. Rows come in the order of an export, else
+  /// `invalid_argument`. One thread at a time.
   class importer {
   public:
     virtual ~importer() = default;

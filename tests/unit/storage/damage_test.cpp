@@ -212,8 +212,8 @@ TEST_CASE("a flipped bit in a table file is found, not served") {
     refused = e.reason.code == errc::data_loss;
   }
   CHECK(refused);
-  const auto exported = disk.on().tables().export_group(
-    group, [](auto, auto, auto) { return true; });
+  const auto exported = test::export_rows(
+    disk.on().tables(), group, [](auto, auto, auto) { return true; });
   CHECK(!exported.has_value());
 }
 
@@ -308,10 +308,13 @@ TEST_CASE("an interrupted import leaves the old tables or the new ones") {
     CHECK((at->index == log_index{7} || at->index == log_index{9}));
     if (finished)
       CHECK(at->index == log_index{9});
+    const auto imported = disk.on().tables().imported(group);
+    REQUIRE(imported.has_value());
+    CHECK((imported->last == *at || imported->last == raft::log_position{}));
     const bool is_new = at->index == log_index{9};
     std::string keys;
-    REQUIRE(disk.on().tables().export_group(
-      group, [&](table_id, std::string_view key, std::string_view value) {
+    REQUIRE(test::export_rows(
+      disk.on().tables(), group, [&](table_id, std::string_view key, std::string_view value) {
         keys += key;
         CHECK(value == (is_new ? "new" : "old"));
         return true;
