@@ -38,12 +38,6 @@ pb::GrayRecord to_record(const apply_step& step, const pb::GrayPublish& command,
   return record;
 }
 
-bool same_delivery(const pb::GrayRecord& a, const pb::GrayRecord& b) {
-  return a.content() == b.content() && a.rule_type() == b.rule_type()
-         && a.rule_version() == b.rule_version()
-         && a.expression() == b.expression() && a.priority() == b.priority();
-}
-
 /// Keeps the formal record's count of grays, and with it the revision: after a
 /// gray is gone no other record would tell of the change. Without a formal
 /// version one of the grays left carries it.
@@ -71,6 +65,12 @@ void tell_change(const apply_step& step, const pb::ConfigKey& key,
 }
 
 } // namespace
+
+bool same_delivery(const pb::GrayRecord& a, const pb::GrayRecord& b) {
+  return a.content() == b.content() && a.rule_type() == b.rule_type()
+         && a.rule_version() == b.rule_version()
+         && a.expression() == b.expression() && a.priority() == b.priority();
+}
 
 void touch_a_gray(const apply_step& step, std::string_view config) {
   std::string key;

@@ -24,6 +24,9 @@ loaded_grays load_grays(const state_reader& state, std::string_view config);
 /// revision rises though the version that went left no record.
 void touch_a_gray(const apply_step& step, std::string_view config);
 
+/// Whether both are given to the same clients with the same content.
+bool same_delivery(const pb::GrayRecord& a, const pb::GrayRecord& b);
+
 /// Takes the texts out of the record.
 std::shared_ptr<const config_version> to_version(pb::ConfigRecord&& record);
 
