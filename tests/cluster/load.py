@@ -1,0 +1,216 @@
+"""Clients that write, read and listen while the cluster is disturbed."""
+
+import bisect
+import random
+import threading
+import time
+
+from cluster.client import ANSWER_S_MAX, Client
+from cluster.history import OK
+
+GET_SHARE, SWAP_SHARE, DELETE_SHARE = 0.45, 0.22, 0.03
+# After a refusal or a lost connection, so that a node that is down is not hammered.
+PAUSE_S = 0.03
+# How often a client that was let down stays with its node.
+STAY_SHARE = 0.3
+POLL_HOLD_S = 10
+
+
+class Party(threading.Thread):
+    """A thread with one client that goes from node to node when it is let down."""
+
+    PATIENCE_S = ANSWER_S_MAX
+
+    def __init__(self, name, nodes, history, seed, gate):
+        super().__init__(name=name, daemon=True)
+        self._rng = random.Random(seed)
+        self._nodes = nodes
+        self._recorder = history.recorder(name)
+        self._client = Client(self._rng.choice(nodes), self._recorder, self.PATIENCE_S)
+        self._ended = threading.Event()
+        self._gate = gate
+        self._sequence = 0
+        self.error = None
+
+    def run(self):
+        try:
+            while not self._ended.is_set():
+                self._gate.wait()
+                if not self.act():
+                    self._let_down()
+        except Exception as problem:  # pylint: disable=broad-except
+            self.error = problem  # shown by `Load.stop`
+        finally:
+            self._client.close()
+
+    def act(self):
+        """One request; false if the node let the client down."""
+        raise NotImplementedError
+
+    def stop(self):
+        self._ended.set()
+
+    def new_content(self):
+        self._sequence += 1
+        return f"{self.name}-{self._sequence}"
+
+    def _let_down(self):
+        self._ended.wait(PAUSE_S)
+        node = self.next_node()
+        if node is not self._client.node:
+            self._client.close()
+            self._client = Client(node, self._recorder, self.PATIENCE_S)
+
+    def next_node(self):
+        """Where to go after being let down."""
+        if self._rng.random() < STAY_SHARE:
+            return self._client.node
+        return self._rng.choice(self._nodes)
+
+
+class Worker(Party):
+    """Publishes, compares and sets, deletes and reads keys that all workers share."""
+
+    def __init__(self, name, nodes, history, seed, gate, keys):
+        super().__init__(name, nodes, history, seed, gate)
+        self._keys = keys
+        self._seen = {}
+
+    def act(self):
+        key, kind = self._rng.choice(self._keys), self._rng.random()
+        if kind < GET_SHARE:
+            done = self._client.get(key, self._rng.choice((1, 3)))
+            if done and done[0] == OK:
+                self._seen[key] = done[1]
+        elif kind < GET_SHARE + DELETE_SHARE:
+            done = self._client.delete(key, self._rng.choice((1, 2)))
+        elif kind < GET_SHARE + DELETE_SHARE + SWAP_SHARE and self._seen.get(key):
+            content = self.new_content()
+            done = self._client.swap(key, self._seen[key], content)
+            if done == (OK, True):
+                self._seen[key] = content
+        else:
+            done = self._client.publish(key, self.new_content(), self._rng.choice((1, 2)))
+        return done is not None and done[0] == OK
+
+
+class Probe(Party):
+    """Publishes one key of its own again and again: its gaps are outages."""
+
+    EVERY_S = 0.03
+    # Longer than a node may need to find the next leader.
+    PATIENCE_S = 6
+
+    def __init__(self, name, nodes, history, seed, gate):
+        super().__init__(name, nodes, history, seed, gate)
+        self.key = f"{name}/probe"
+        self._acknowledged = []  # (asked, answered) of each
+        self._turn = self._nodes.index(self._client.node)
+
+    def next_node(self):
+        """In turn: whichever nodes serve are soon found."""
+        self._turn += 1
+        return self._nodes[self._turn % len(self._nodes)]
+
+    def act(self):
+        asked = time.monotonic_ns()
+        done = self._client.publish(self.key, self.new_content())
+        if done and done[0] == OK:
+            self._acknowledged.append((asked, time.monotonic_ns()))
+            self._ended.wait(self.EVERY_S)
+            return True
+        return False
+
+    def outage_ms(self, since_ns):
+        at = bisect.bisect_left(self._acknowledged, (since_ns, 0))
+        if at == len(self._acknowledged):
+            return None
+        return (self._acknowledged[at][1] - since_ns) / 1e6
+
+
+class Listener(Party):
+    """Holds a long poll over some keys and reads what is said to have changed."""
+
+    def __init__(self, name, nodes, history, seed, gate, keys):
+        super().__init__(name, nodes, history, seed, gate)
+        self.known = dict.fromkeys(keys)
+        self.told = 0
+
+    def act(self):
+        changed = self._client.poll(self.known, POLL_HOLD_S)
+        if changed is None:
+            return False
+        for key in changed:
+            done = self._client.get(key)
+            if done is None or done[0] != OK:
+                return False
+            self.told += 1
+            self.known[key] = done[1]
+        return True
+
+    def stop(self):
+        super().stop()
+        self._client.abort()
+
+
+class Load:
+    """All parties of one cluster. As a context manager it runs until the end."""
+
+    def __init__(self, nodes, history, seed, *, workers=12, probes=8, listeners=3, keys=24):
+        rng = random.Random(seed)
+        # Groups are spread over the partitions.
+        self.keys = [f"group-{n}/data-{n}" for n in range(keys)]
+        self._gate = threading.Event()
+        self._gate.set()
+
+        def party(kind, number, gate, *more):
+            return kind(f"{kind.__name__.lower()}-{number}", nodes, history, rng.random(), gate,
+                        *more)
+        self.probes = [party(Probe, n, self._gate) for n in range(probes)]
+        self._writers = [party(Worker, n, self._gate, self.keys) for n in range(workers)]
+        self._writers += self.probes
+        always = threading.Event()
+        always.set()
+        self.listeners = [party(Listener, n, always, self.keys[n::listeners])
+                          for n in range(listeners)]
+
+    def __enter__(self):
+        for each in (*self.listeners, *self._writers):
+            each.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop_listeners()
+        self.stop_writers()
+
+    def hold(self):
+        """No writer begins another request until `go_on`."""
+        self._gate.clear()
+
+    def go_on(self):
+        self._gate.set()
+
+    def stop_writers(self):
+        self.go_on()
+        self._stop(self._writers)
+
+    def stop_listeners(self):
+        self._stop(self.listeners)
+
+    @property
+    def all_keys(self):
+        return self.keys + [probe.key for probe in self.probes]
+
+    def outages(self, since_ns):
+        """For each probe: how many ms until a write asked for since then was
+        acknowledged, None if none is yet."""
+        return [probe.outage_ms(since_ns) for probe in self.probes]
+
+    @staticmethod
+    def _stop(parties):
+        for each in parties:
+            each.stop()
+        for each in parties:
+            each.join()
+            if each.error:
+                raise each.error
