@@ -24,7 +24,8 @@ using state_actor
                      caf::replies_to<list_stored_services>::with<service_names>,
                      caf::replies_to<list_namespaces>::with<namespace_list>,
                      caf::replies_to<count_configs>::with<config_counts>,
-                     caf::replies_to<list_history>::with<history_rows>>;
+                     caf::replies_to<list_history>::with<history_rows>,
+                     caf::replies_to<load_cluster>::with<cluster_loaded>>;
 
 /// Fans out changes of the configs of one (namespace, group).
 using config_group_actor
@@ -148,6 +149,8 @@ MUSTER_LOCAL(api::count_configs)
 MUSTER_LOCAL(api::config_counts)
 MUSTER_LOCAL(api::list_history)
 MUSTER_LOCAL(api::history_rows)
+MUSTER_LOCAL(api::load_cluster)
+MUSTER_LOCAL(api::cluster_loaded)
 MUSTER_LOCAL(api::watch_configs)
 MUSTER_LOCAL(api::unwatch_configs)
 MUSTER_LOCAL(api::config_fired)

@@ -138,6 +138,14 @@ struct history_rows {
   std::vector<pb::HistoryRecord> rows;
 };
 
+/// -> cluster_loaded (partition 0)
+struct load_cluster {
+  request_meta meta;
+};
+struct cluster_loaded {
+  std::optional<pb::MembershipRecord> record; ///< none: nobody has entered yet
+};
+
 // -- watching -----------------------------------------------------------------
 
 /// Who is told. `token` comes back with each notification, so that one actor

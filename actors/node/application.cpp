@@ -99,6 +99,22 @@ runtime::cluster_options cluster_of(const settings& s,
   return o;
 }
 
+/// What the node knows of its cluster is kept in its data directory.
+result<void> remember_in(const storage::data_dir& directory,
+                         runtime::cluster_options& options) {
+  const std::string name = "CLUSTER";
+  options.incarnation = directory.owner().cluster;
+  options.remember = [&directory, name](const pb::MembershipRecord& record) {
+    return directory.store_note(name, record.SerializeAsString());
+  };
+  auto known = directory.load_note(name);
+  if (!known)
+    return std::unexpected(known.error());
+  if (*known && !options.remembered.emplace().ParseFromString(**known))
+    return fail(errc::data_loss, name + " in the data directory does not parse");
+  return {};
+}
+
 runtime::node_options node_of(const settings& s, node_id self,
                               const std::optional<chosen_members>& members) {
   runtime::node_options o;
@@ -205,8 +221,13 @@ application::start(const settings& s, storage::environment_factory environment) 
   if (!engine)
     return std::unexpected(engine.error());
   p->engine = std::move(*engine);
+  auto options = node_of(s, p->engine->owner().node, *members);
+  if (options.cluster)
+    if (auto known = remember_in(p->engine->directory(), *options.cluster);
+        !known)
+      return std::unexpected(known.error());
   p->node = std::make_unique<runtime::node>(
-    node_of(s, p->engine->owner().node, *members), p->engine->logs(),
+    std::move(options), p->engine->logs(),
     p->engine->tables(), system_clock());
   if (auto started = p->node->start(); !started)
     return std::unexpected(started.error());

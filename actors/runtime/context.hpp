@@ -129,6 +129,9 @@ struct node_context {
   /// Who is in the cluster now; a node that stands alone is its only member.
   /// Written by the membership actor.
   std::atomic<api::member_list_ptr> members{};
+  /// Which data directories the members have, as far as known here; null until
+  /// anything is. Written by the membership actor.
+  std::atomic<std::shared_ptr<const pb::MembershipRecord>> cluster{};
 
   serving_clock serving{time};
   event_directory owners{};

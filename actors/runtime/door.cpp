@@ -60,7 +60,8 @@ caf::result<peer_hello> door_state::greet(const peer_hello& m) {
     return refused("the hello does not parse");
   const node_id from{in.from()};
   auto own = parts_->hello();
-  auto fine = check_hello(in, own, from);
+  const auto known = parts_->cluster();
+  auto fine = check_hello(in, own, from, known.get());
   if (fine && !is_peer(from))
     fine = fail(errc::failed_precondition,
                 "node " + std::to_string(from.value) + " is not a member here");
@@ -164,7 +165,7 @@ cluster::member_facts facts_of(const pb::PeerHello& hello) {
 }
 
 result<void> check_hello(const pb::PeerHello& theirs, const pb::PeerHello& own,
-                         node_id from) {
+                         node_id from, const pb::MembershipRecord* known) {
   const auto refuse = [](std::string why) {
     return fail(errc::failed_precondition, std::move(why));
   };
@@ -177,6 +178,17 @@ result<void> check_hello(const pb::PeerHello& theirs, const pb::PeerHello& own,
   if (theirs.partitions() != own.partitions())
     return refuse("this cluster has " + std::to_string(own.partitions())
                   + " partitions");
+  if (!theirs.cluster().empty() && !own.cluster().empty()
+      && theirs.cluster() != own.cluster())
+    return refuse("this is cluster " + own.cluster() + ", not "
+                  + theirs.cluster());
+  if (known == nullptr)
+    return {};
+  for (const auto& member : known->members())
+    if (member.node() == from.value
+        && member.incarnation() != theirs.incarnation())
+      return refuse("node " + std::to_string(from.value)
+                    + " entered with another data directory");
   return {};
 }
 
@@ -190,13 +202,20 @@ void allow_peers(caf::actor_system_config& config) {
 }
 
 peer_parts peers_of(const supervisor_parts& parts) {
+  const auto known = [&context = parts.context] {
+    return context.cluster.load();
+  };
   const auto hello = [self = parts.self, partitions = parts.partitions,
+                      incarnation = parts.cluster->incarnation, known,
                       facts = parts.own_facts] {
     const auto now = facts();
     pb::PeerHello out;
     out.set_protocol(peer_protocol);
     out.set_from(self.value);
     out.set_partitions(partitions);
+    out.set_incarnation(incarnation);
+    if (const auto record = known())
+      out.set_cluster(record->id());
     out.set_boot(now.boot);
     out.set_version(now.version);
     out.set_sdk_port(now.sdk_port);
@@ -212,6 +231,7 @@ peer_parts peers_of(const supervisor_parts& parts) {
           .handles = parts.handles,
           .time = parts.context.time,
           .hello = hello,
+          .cluster = known,
           .probe_every = parts.cluster->probe_every};
 }
 

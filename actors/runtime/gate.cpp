@@ -89,6 +89,7 @@ private:
     caf::actor door; ///< null while there is no connection
     bool connecting = false;
     unsigned probes_lost = 0;
+    std::string trouble; ///< why it was not reached last
     backoff delay{reconnect_longest};
     pb::RaftTraffic due;
     std::uint64_t unread = 0; ///< bytes sent and not reported as received
@@ -161,7 +162,10 @@ gate_state::read_hello(const link& l, const peer_hello& m) const {
   pb::PeerHello in;
   if (!in.ParseFromString(m.bytes))
     return fail(errc::data_loss, "its hello does not parse");
-  if (const auto fine = check_hello(in, parts_->hello(), l.peer.id); !fine)
+  const auto known = parts_->cluster();
+  if (const auto fine =
+          check_hello(in, parts_->hello(), l.peer.id, known.get());
+      !fine)
     return std::unexpected(fine.error());
   return facts_of(in);
 }
@@ -186,6 +190,7 @@ void gate_state::greet(link& l, const caf::strong_actor_ptr& door) {
 
 void gate_state::connected(link& l, const caf::actor& door) {
   spdlog::info("member {} is connected", l.peer.address());
+  l.trouble.clear();
   l.connecting = false;
   l.door = door;
   l.unread = 0;
@@ -196,8 +201,9 @@ void gate_state::connected(link& l, const caf::actor& door) {
 void gate_state::failed(link& l, const std::string& why) {
   l.connecting = false;
   const auto wait = l.delay.died(parts_->time.steady());
-  spdlog::debug("member {} is not reached ({}), again in {} ms",
-                l.peer.address(), why, wait.count());
+  // Once each, for it is tried again and again.
+  if (std::exchange(l.trouble, why) != why)
+    spdlog::warn("member {} is not reached: {}", l.peer.address(), why);
   self_->delayed_send(self_, wait, connect_peer{l.peer.id});
 }
 

@@ -1,5 +1,6 @@
 #include "actors/runtime/membership.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -8,27 +9,35 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
 
+#include "actors/core/model/table.hpp"
+
 namespace muster::runtime {
 
 namespace {
 
-/// To oneself: look at the own state.
+/// To oneself: look at the own state; at what partition 0 has of the cluster.
 struct look_at_self {};
+struct read_cluster {};
 
 } // namespace
 
 } // namespace muster::runtime
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::look_at_self)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::read_cluster)
 
 namespace muster::runtime {
 
 namespace {
 
-using membership_impl = membership_actor::extend<caf::reacts_to<look_at_self>>;
+using membership_impl = membership_actor::extend<caf::reacts_to<look_at_self>,
+                                                 caf::reacts_to<read_cluster>>;
 
 /// How soon others learn that this node serves, or goes.
 constexpr milliseconds look_every{200};
+constexpr milliseconds read_every{1'000};
+constexpr milliseconds read_timeout{1'000};
+constexpr milliseconds enter_timeout{15'000};
 
 class membership_state {
 public:
@@ -42,7 +51,11 @@ public:
     all.push_back(parts_->options.self);
     core_.emplace(parts_->options.self.id, std::move(all),
                   parts_->options.failures_max, now());
+    if (const auto& known = parts_->options.remembered; known)
+      parts_->context.cluster =
+          std::make_shared<const pb::MembershipRecord>(*known);
     look();
+    read_record();
   }
 
   void heard(const peer_heard& m) {
@@ -58,8 +71,11 @@ public:
     tell();
     self_->delayed_send(self_, look_every, look_at_self{});
   }
+  void read_record();
 
 private:
+  void learn(const pb::MembershipRecord& record);
+  void enter();
   wall_time now() const { return parts_->context.time.wall(); }
 
   void tell() {
@@ -78,9 +94,66 @@ private:
   }
 
   membership_impl::pointer self_;
+  bool entering_ = false;
   std::optional<membership_parts> parts_;
   std::optional<cluster::membership_core> core_;
 };
+
+/// Partition 0 says which data directories the members entered with.
+void membership_state::read_record() {
+  self_->delayed_send(self_, read_every, read_cluster{});
+  const auto tables = parts_->context.tables(meta_partition);
+  if (!tables)
+    return;
+  self_->request(tables, read_timeout, api::load_cluster{})
+      .then(
+          [this](const api::cluster_loaded& m) {
+            if (m.record)
+              learn(*m.record);
+            const auto& members = m.record ? m.record->members()
+                                           : pb::MembershipRecord{}.members();
+            if (std::ranges::find(members, parts_->options.self.id.value,
+                                  &pb::MemberRecord::node)
+                == members.end())
+              enter();
+          },
+          [](const caf::error&) {});
+}
+
+/// First durable, then believed: else a restart could forget whom it refused.
+void membership_state::learn(const pb::MembershipRecord& record) {
+  const auto known = parts_->context.cluster.load();
+  if (known && to_bytes(*known) == to_bytes(record))
+    return;
+  if (const auto& remember = parts_->options.remember; remember)
+    if (const auto done = remember(record); !done) {
+      spdlog::error("the cluster's members cannot be remembered: {}",
+                    done.error().message);
+      return;
+    }
+  parts_->context.cluster =
+      std::make_shared<const pb::MembershipRecord>(record);
+}
+
+void membership_state::enter() {
+  const auto meta = parts_->context.replica(meta_partition);
+  if (!meta || std::exchange(entering_, true))
+    return;
+  auto command = std::make_shared<pb::Command>();
+  auto& body = *command->mutable_enter_cluster();
+  body.set_node(parts_->options.self.id.value);
+  body.set_incarnation(parts_->options.incarnation);
+  body.set_cluster(parts_->options.incarnation);
+  self_->request(meta, enter_timeout, api::propose{{}, std::move(command)})
+      .then(
+          [this](const model::outcome& o) {
+            entering_ = false;
+            if (o.code != errc::ok)
+              spdlog::critical("this node is not taken into the cluster: {}",
+                               o.message);
+          },
+          [this](const caf::error&) { entering_ = false; });
+}
 
 using pointer = membership_impl::stateful_pointer<membership_state>;
 
@@ -92,6 +165,7 @@ membership_impl::behavior_type membership(pointer self,
       [&s](const peer_heard& m) { s.heard(m); },
       [&s](const peer_missed& m) { s.missed(m); },
       [&s](look_at_self) { s.look(); },
+      [&s](read_cluster) { s.read_record(); },
   };
 }
 
@@ -99,7 +173,8 @@ membership_impl::behavior_type membership(pointer self,
 
 membership_actor spawn_membership(caf::actor_system& system,
                                   membership_parts parts) {
-  return system.spawn(membership, std::move(parts));
+  // Remembering syncs a file.
+  return system.spawn<caf::detached>(membership, std::move(parts));
 }
 
 } // namespace muster::runtime

@@ -79,6 +79,8 @@ struct peer_parts {
   const clock& time;
   /// What this node says about itself; `to` is filled in by the caller.
   std::function<pb::PeerHello()> hello;
+  /// `node_context::cluster`
+  std::function<std::shared_ptr<const pb::MembershipRecord>()> cluster;
   /// How often peers are asked whether they live.
   milliseconds probe_every{2'000};
   /// How often replicas are told that time passes.
@@ -93,10 +95,12 @@ peer_parts peers_of(const supervisor_parts& parts);
 /// Facts of a hello, as the membership keeps them.
 cluster::member_facts facts_of(const pb::PeerHello& hello);
 
-/// Whether `theirs`, said by `from`, fits to `own`. `failed_precondition` if the
-/// two do not belong together.
+/// Whether `theirs`, said by `from`, fits to `own` and to what is known of the
+/// cluster (may be null). `failed_precondition` if the two do not belong
+/// together: another version or cluster, or a member with another data directory
+/// than the one it entered with, which has forgotten its votes.
 result<void> check_hello(const pb::PeerHello& theirs, const pb::PeerHello& own,
-                         node_id from);
+                         node_id from, const pb::MembershipRecord* known);
 
 /// The way out: batches what replicas say to members elsewhere, one message per
 /// peer and round, keeps the connections, and makes time pass for the replicas.

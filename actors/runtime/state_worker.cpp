@@ -324,6 +324,11 @@ actor_type::behavior_type state_worker(pointer self,
           model::history(state, m.key, m.before, m.limit)};
       });
     },
+    [&s](const api::load_cluster&) {
+      return s.read(meta_partition, [](const state_reader& state) {
+        return api::cluster_loaded{model::membership(state)};
+      });
+    },
     [&s](const read_log& m) { return s.read_entries(m); },
     [&s](const apply_committed& m) { s.enqueue(m); },
     [&s](apply_queued) { s.apply_all(); },

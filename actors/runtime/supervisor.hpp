@@ -44,6 +44,12 @@ struct cluster_options {
   cluster::member self;
   std::vector<cluster::member> peers;
   replica_times times;
+  /// Drawn when the data directory was made.
+  std::string incarnation;
+  /// What this node remembered of the cluster when it last ran.
+  std::optional<pb::MembershipRecord> remembered;
+  /// Makes it durable. Blocks; called by the membership actor's own thread.
+  std::function<result<void>(const pb::MembershipRecord&)> remember;
   /// How often peers are asked whether they live, and how often in a row they
   /// may be silent before they count as down.
   milliseconds probe_every{2'000};

@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "actors/core/base/crc32c.hpp"
+
 namespace muster::storage {
 namespace {
 
@@ -22,6 +24,8 @@ constexpr std::size_t cluster_max = 128;
 constexpr std::uint64_t partitions_max = 1U << 16U;
 /// An IDENTITY longer than this is none.
 constexpr std::size_t identity_bytes_max = 4096;
+
+constexpr std::size_t note_bytes_max = 1U << 20U;
 
 /// A file descriptor that closes itself.
 class descriptor {
@@ -120,13 +124,11 @@ int write_all(int fd, std::string_view text) {
   return 0;
 }
 
-result<void> write_identity(const fs::path& directory, const identity& id) {
-  const auto temporary = directory / "IDENTITY.tmp";
-  const auto final_path = directory / "IDENTITY";
-  const auto text = std::string(first_line) + "\nformat "
-                    + std::to_string(data_dir::format_version) + "\nnode "
-                    + std::to_string(id.node.value) + "\ncluster " + id.cluster
-                    + "\npartitions " + std::to_string(id.partitions) + "\n";
+/// Replaces a file as a whole, durably.
+result<void> write_small(const fs::path& directory, const std::string& name,
+                         std::string_view text) {
+  const auto temporary = directory / (name + ".tmp");
+  const auto final_path = directory / name;
   {
     const descriptor fd{::open(temporary.c_str(),
                                O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
@@ -141,6 +143,20 @@ result<void> write_identity(const fs::path& directory, const identity& id) {
   if (::rename(temporary.c_str(), final_path.c_str()) != 0)
     return system_failure(final_path, "cannot rename to it", errno);
   return sync_directory(directory);
+}
+
+result<void> write_identity(const fs::path& directory, const identity& id) {
+  return write_small(directory, "IDENTITY",
+                     std::string(first_line) + "\nformat "
+                       + std::to_string(data_dir::format_version) + "\nnode "
+                       + std::to_string(id.node.value) + "\ncluster "
+                       + id.cluster + "\npartitions "
+                       + std::to_string(id.partitions) + "\n");
+}
+
+/// First line of a note: its checksum.
+std::string check_line(std::string_view text) {
+  return std::to_string(crc32c(text)) + "\n";
 }
 
 /// Takes "<name> <value>\n" off the front of `text`.
@@ -161,12 +177,12 @@ bool parse_number(std::string_view text, std::uint64_t& number) {
   return ec == std::errc{} && end == text.data() + text.size();
 }
 
-/// Reads at most `identity_bytes_max` + 1 bytes of `path`.
-result<std::string> read_small(const fs::path& path) {
+/// Reads at most `bytes_max` + 1 bytes of `path`.
+result<std::string> read_small(const fs::path& path, std::size_t bytes_max) {
   const descriptor fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (fd.get() < 0)
     return system_failure(path, "cannot open", errno);
-  std::string text(identity_bytes_max + 1, '\0');
+  std::string text(bytes_max + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
     const auto n = ::read(fd.get(), text.data() + size, text.size() - size);
@@ -185,7 +201,7 @@ result<std::string> read_small(const fs::path& path) {
 /// The format line is judged before the rest: a newer format may look
 /// different below it.
 result<identity> read_identity(const fs::path& path) {
-  const auto text = read_small(path);
+  const auto text = read_small(path, identity_bytes_max);
   if (!text)
     return std::unexpected(text.error());
   const auto broken
@@ -311,6 +327,30 @@ result<data_dir> data_dir::open(const data_dir_options& options) {
   if (auto checked = check_owner(options, path, *id); !checked)
     return std::unexpected(checked.error());
   return data_dir{directory, std::move(*id), lock->release()};
+}
+
+result<std::optional<std::string>>
+data_dir::load_note(const std::string& name) const {
+  const auto path = directory_ / name;
+  std::error_code ec;
+  if (!fs::exists(path, ec) && !ec)
+    return std::nullopt;
+  auto text = read_small(path, note_bytes_max);
+  if (!text)
+    return std::unexpected(text.error());
+  const auto end = text->find('\n');
+  if (text->size() > note_bytes_max || end == std::string::npos
+      || check_line(std::string_view(*text).substr(end + 1))
+           != text->substr(0, end + 1))
+    return refuse(errc::data_loss, path, "is not what was written");
+  return text->substr(end + 1);
+}
+
+result<void> data_dir::store_note(const std::string& name,
+                                  std::string_view text) const {
+  if (text.size() > note_bytes_max / 2)
+    return refuse(errc::resource_exhausted, directory_ / name, "is too long");
+  return write_small(directory_, name, check_line(text) + std::string(text));
 }
 
 data_dir::data_dir(std::filesystem::path directory, identity owner, int lock)

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "actors/core/base/ids.hpp"
 #include "actors/core/base/result.hpp"
@@ -14,7 +15,9 @@ namespace muster::storage {
 /// Who a data directory belongs to. Written once, when it is made.
 struct identity {
   node_id node;
-  /// Id of the cluster; letters, digits, '-', '_' and '.', 1…128 of them.
+  /// Id of a cluster founded from this directory, drawn when it was made; so it
+  /// also tells this directory from one that was there before. Letters, digits,
+  /// '-', '_' and '.', 1…128 of them.
   std::string cluster;
   /// Into so many partitions configs are divided; a key's place follows from it.
   std::uint32_t partitions = 16;
@@ -60,6 +63,12 @@ public:
   ~data_dir();
 
   const identity& owner() const noexcept { return owner_; }
+  /// A small text kept beside the databases under `name` (letters); nothing if
+  /// there is none. `data_loss` if it is not what was written.
+  result<std::optional<std::string>> load_note(const std::string& name) const;
+  /// Durable when it returns; a crash leaves the note before or this one.
+  result<void> store_note(const std::string& name, std::string_view text) const;
+
   /// Where the log's database goes.
   std::filesystem::path database() const { return directory_ / "db"; }
   /// Where the tables' database goes.

@@ -50,4 +50,6 @@ const identity& engine::owner() const noexcept {
   return parts_->directory.owner();
 }
 
+const data_dir& engine::directory() const noexcept { return parts_->directory; }
+
 } // namespace muster::storage

@@ -59,6 +59,8 @@ public:
   raft::log_store& logs() noexcept;
   raft::state_store& tables() noexcept;
   const identity& owner() const noexcept;
+  /// Its lock is held as long as the engine lives.
+  const data_dir& directory() const noexcept;
 
 private:
   struct parts;

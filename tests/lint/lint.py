@@ -211,7 +211,8 @@ def settings_are_obeyed(tree):
     readers = [name for name in tree.of(".cpp", under="actors/node/")
                if not name.startswith("actors/node/settings/")]
     wiring = "".join(strip(tree.text(name))
-                     for name in [*readers, "actors/node/settings/settings.hpp"])
+                     for name in [*readers, "actors/node/settings/settings.hpp",
+                                  "actors/node/settings/member_list.cpp"])
     wiring += strip(tree.text("actors/node/settings/logging.cpp")).replace("options.", "log.")
     row = re.compile(r"(not_yet\()?\w+<&s::(\w+), &s::\w+::(\w+)>")
     for match in row.finditer(strip(tree.text(table))):

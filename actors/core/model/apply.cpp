@@ -76,6 +76,8 @@ applied dispatch(const apply_step& step, const pb::Command& command) {
     return apply_to(step, command.override_put());
   case pb::Command::kOverrideRemove:
     return apply_to(step, command.override_remove());
+  case pb::Command::kEnterCluster:
+    return apply_to(step, command.enter_cluster());
   case pb::Command::BODY_NOT_SET:
     break;
   }

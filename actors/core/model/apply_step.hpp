@@ -54,5 +54,6 @@ applied apply_to(const apply_step& step, const pb::InstancePut& command);
 applied apply_to(const apply_step& step, const pb::InstanceRemove& command);
 applied apply_to(const apply_step& step, const pb::OverridePut& command);
 applied apply_to(const apply_step& step, const pb::OverrideRemove& command);
+applied apply_to(const apply_step& step, const pb::EnterCluster& command);
 
 } // namespace muster::model

@@ -114,6 +114,14 @@ result<void> check(const pb::ServiceKey& key) {
   return key.service().empty() ? missing("service") : result<void>{};
 }
 
+result<void> check(const pb::EnterCluster& command) {
+  if (command.node() == 0)
+    return missing("node");
+  if (command.incarnation().empty())
+    return missing("incarnation");
+  return command.cluster().empty() ? missing("cluster") : result<void>{};
+}
+
 result<void> check_key(const pb::Command& command) {
   switch (command.body_case()) {
   case pb::Command::kConfigPublish:
@@ -141,6 +149,8 @@ result<void> check_key(const pb::Command& command) {
     return check(command.override_put().key());
   case pb::Command::kOverrideRemove:
     return check(command.override_remove().key());
+  case pb::Command::kEnterCluster:
+    return check(command.enter_cluster());
   case pb::Command::kHistoryTrim:
   case pb::Command::kNamespaceRemove:
     return {};

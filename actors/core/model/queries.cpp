@@ -56,6 +56,10 @@ std::vector<pb::HistoryRecord> history(const state_reader& state,
   return rows;
 }
 
+std::optional<pb::MembershipRecord> membership(const state_reader& state) {
+  return cluster_table::get(state, cluster_record_key);
+}
+
 std::vector<std::pair<std::string, pb::NamespaceRecord>>
 namespaces(const state_reader& state) {
   std::vector<std::pair<std::string, pb::NamespaceRecord>> found;

@@ -34,6 +34,9 @@ std::vector<pb::HistoryRecord> history(const state_reader& state,
 std::vector<std::pair<std::string, pb::NamespaceRecord>>
 namespaces(const state_reader& state);
 
+/// Who has been in the cluster; none before anybody entered.
+std::optional<pb::MembershipRecord> membership(const state_reader& state);
+
 /// Services of a namespace (empty = of all) that have a record, in key order.
 std::vector<service_key> stored_services(const state_reader& state,
                                          std::string_view space);

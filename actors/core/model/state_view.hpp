@@ -28,6 +28,8 @@ enum class table_id : std::uint8_t {
   service = 17,
   instance = 18,
   instance_override = 19,
+  /// The cluster itself; one row.
+  cluster = 24,
   /// Last applied (client, sequence) pairs, for retried proposals.
   dedupe = 32,
 };

@@ -20,7 +20,11 @@ using namespace_table = table<table_id::name_space, pb::NamespaceRecord>;
 using service_table = table<table_id::service, pb::ServiceRecord>;
 using instance_table = table<table_id::instance, pb::InstanceRecord>;
 using override_table = table<table_id::instance_override, pb::OverrideRecord>;
+using cluster_table = table<table_id::cluster, pb::MembershipRecord>;
 using dedupe_table = table<table_id::dedupe, pb::DedupeRecord>;
+
+/// Key of the only row of `cluster_table`.
+inline constexpr std::string_view cluster_record_key = "cluster";
 
 /// Key of a config; also the prefix of its grays and its history rows.
 std::string key_of(const config_key& key);

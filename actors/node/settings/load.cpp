@@ -87,10 +87,6 @@ private:
   std::string errors_;
 };
 
-bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address == "::1";
-}
-
 void check_members(loaded_settings& out, assigner& to) {
   const auto& values = out.values;
   const auto members = configured_members(values);
@@ -100,8 +96,7 @@ void check_members(loaded_settings& out, assigner& to) {
     out.warnings.emplace_back(
       "standalone=false, but nothing names members (member.list, "
       + values.cluster.members_file + "): the node stands alone");
-  else if (*members && !is_loopback(values.server.address)
-           && !values.cluster.plaintext)
+  else if (*members && exposes_cluster_port(values))
     to.complain({"cluster.plaintext", "", "settings"},
                 "members on other hosts are to be talked to by TLS, which this "
                 "version has not; true lets whoever reaches port "

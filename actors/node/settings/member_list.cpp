@@ -198,4 +198,10 @@ result<member_address> own_member(const std::vector<member_address>& list,
                         + wanted + "); set server.ip");
 }
 
+bool exposes_cluster_port(const settings& s) {
+  const auto& address = s.server.address;
+  const bool loopback = address.starts_with("127.") || address == "::1";
+  return !loopback && !s.cluster.plaintext;
+}
+
 } // namespace muster

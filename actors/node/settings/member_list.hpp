@@ -36,4 +36,8 @@ configured_members(const settings& s);
 result<member_address> own_member(const std::vector<member_address>& list,
                                   const settings& s);
 
+/// Whether other hosts could reach the cluster's port of such a node without
+/// having to prove anything, though nobody asked for that.
+bool exposes_cluster_port(const settings& s);
+
 } // namespace muster

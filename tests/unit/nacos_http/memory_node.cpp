@@ -64,7 +64,8 @@ api::state_actor::behavior_type tables_of(shared_state s) {
               return api::config_counts{};
             return api::config_counts{model::config_counts(s->tables)};
           },
-          [](const api::list_history&) { return api::history_rows{}; }};
+          [](const api::list_history&) { return api::history_rows{}; },
+          [](const api::load_cluster&) { return api::cluster_loaded{}; }};
 }
 
 using instance_list = std::vector<std::shared_ptr<const naming::instance>>;

@@ -17,6 +17,7 @@
 
 #include <caf/send.hpp>
 
+#include "actors/runtime/peer.hpp"
 #include "tests/unit/runtime/whole_node.hpp"
 
 using namespace muster;
@@ -62,6 +63,7 @@ struct whole_cluster {
       options.address = "127.0.0.1";
       options.self = member(i);
       options.probe_every = 100ms;
+      options.incarnation = "directory-" + std::to_string(i);
       options.times.heartbeat_every = 50ms;
       options.times.election_after = 300ms;
       options.times.answer_wait = 1s;
@@ -134,6 +136,71 @@ TEST_CASE("cluster: a node may go, and catches up when it comes back") {
     for (std::size_t n = 0; n < 12; ++n)
       CHECK(c.content(gone, key_of(n)) == std::to_string(gone * 100 + n));
   }
+}
+
+TEST_CASE("cluster: members agree on who they are, a wiped one is kept out") {
+  whole_cluster c;
+  const auto known = [&](std::size_t at) {
+    const auto record = c.nodes[at]->remembered();
+    return record ? record->members_size() : 0;
+  };
+  for (std::size_t at = 0; at < 3; ++at)
+    whole_node::wait([&] { return known(at) == 3; });
+  const auto id = c.nodes[0]->remembered()->id();
+  CHECK(id.starts_with("directory-"));
+  CHECK(c.nodes[1]->remembered()->id() == id);
+  REQUIRE(c.publish(0, key_of(1), "before"));
+
+  c.stop(2);
+  auto options = *c.nodes[2]->options.cluster;
+  options.incarnation = "another directory";
+  options.remembered.reset();
+  c.nodes[2] = std::make_unique<whole_node>(node_id{3}, options);
+  c.nodes[2]->begin();
+  // The others go on without it, and it never gets to serve: it would vote
+  // without knowing what it voted before.
+  REQUIRE(c.publish(1, key_of(1), "after"));
+  CHECK_FALSE(c.nodes[2]->node->wait_serving(3s));
+  CHECK(c.nodes[2]->node->members()->find(node_id{1})->boot == 0);
+  CHECK(c.nodes[0]->node->members()->find(node_id{3})->state
+        != api::member_state::up);
+}
+
+TEST_CASE("cluster: nodes of another cluster and strangers are refused") {
+  const auto hello = [](std::uint64_t from, const std::string& cluster,
+                        const std::string& incarnation) {
+    pb::PeerHello out;
+    out.set_protocol(runtime::peer_protocol);
+    out.set_from(from);
+    out.set_to(1);
+    out.set_partitions(4);
+    out.set_cluster(cluster);
+    out.set_incarnation(incarnation);
+    return out;
+  };
+  const auto own = hello(1, "blue", "one");
+  pb::MembershipRecord known;
+  known.set_id("blue");
+  auto& member = *known.add_members();
+  member.set_node(2);
+  member.set_incarnation("two");
+  const auto check = [&](const pb::PeerHello& theirs) {
+    return runtime::check_hello(theirs, own, node_id{2}, &known).has_value();
+  };
+  CHECK(check(hello(2, "blue", "two")));
+  CHECK(check(hello(2, "", "two")));
+  CHECK_FALSE(check(hello(2, "green", "two")));
+  CHECK_FALSE(check(hello(2, "blue", "wiped")));
+  CHECK_FALSE(check(hello(3, "blue", "two")));
+  auto other = hello(2, "blue", "two");
+  other.set_partitions(5);
+  CHECK_FALSE(check(other));
+  other = hello(2, "blue", "two");
+  other.set_protocol(runtime::peer_protocol + 1);
+  CHECK_FALSE(check(other));
+  other = hello(2, "blue", "two");
+  other.set_to(9);
+  CHECK_FALSE(check(other));
 }
 
 TEST_CASE("cluster: without a majority nothing is acknowledged") {

@@ -94,6 +94,7 @@ inline api::state_actor::behavior_type run_tables(api::state_actor::pointer self
     [absent](const api::list_history&) -> caf::result<api::history_rows> {
       return absent();
     },
+    [](const api::load_cluster&) { return api::cluster_loaded{}; },
   };
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,6 +24,9 @@ inline constexpr auto deadline = 20s;
 struct whole_node {
   storage::memory_log_store logs;
   storage::memory_state_store tables;
+  /// What the node made durable about its cluster.
+  std::mutex memory_mutex;
+  std::optional<pb::MembershipRecord> memory;
   std::optional<runtime::node> node;
 
   explicit whole_node(runtime::housekeeper_settings housekeeping = {}) {
@@ -32,6 +36,15 @@ struct whole_node {
   whole_node(node_id self, runtime::cluster_options cluster) {
     options.self = self;
     options.cluster = std::move(cluster);
+    options.cluster->remember = [this](const pb::MembershipRecord& record) {
+      const std::lock_guard lock(memory_mutex);
+      memory = record;
+      return result<void>{};
+    };
+  }
+  std::optional<pb::MembershipRecord> remembered() {
+    const std::lock_guard lock(memory_mutex);
+    return memory;
   }
 
   void begin() {

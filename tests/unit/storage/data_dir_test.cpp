@@ -186,4 +186,31 @@ TEST_CASE("paths and identities that cannot be used are refused") {
   }
 }
 
+TEST_CASE("a note is kept beside the data, and damage to it is found") {
+  const temporary_directory root;
+  const auto directory = root.path() / "data";
+  {
+    const auto dir = data_dir::open(options_for(directory));
+    REQUIRE(dir);
+    CHECK_FALSE(dir->load_note("NOTE")->has_value());
+    REQUIRE(dir->store_note("NOTE", "first"));
+    REQUIRE(dir->store_note("NOTE", std::string("sec\0nd\n", 7)));
+  }
+  const auto dir = data_dir::open(options_for(directory));
+  REQUIRE(dir);
+  CHECK(**dir->load_note("NOTE") == std::string("sec\0nd\n", 7));
+  auto bytes = read(directory / "NOTE");
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    auto damaged = bytes;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    write(directory / "NOTE", damaged);
+    const auto found = dir->load_note("NOTE");
+    REQUIRE_FALSE(found);
+    CHECK(found.error().code == errc::data_loss);
+  }
+  write(directory / "NOTE", "");
+  CHECK_FALSE(dir->load_note("NOTE"));
+  CHECK_FALSE(dir->store_note("NOTE", std::string(2U << 20U, 'x')));
+}
+
 } // namespace muster::storage
