@@ -7,15 +7,12 @@
 
 #include "actors/core/base/invariant.hpp"
 #include "actors/core/raft/members.hpp"
+#include "tests/sim/raft/times.hpp"
 
 namespace muster::sim {
 
 namespace {
 
-constexpr std::uint64_t step_ms = 5;
-constexpr std::uint64_t tick_ms = 25;
-constexpr milliseconds heartbeat_every{100};
-constexpr milliseconds election_after{1000};
 /// How long a healed group may take until all agree.
 constexpr std::uint64_t heal_ms_max = 60'000;
 constexpr std::uint64_t snapshot_patience_ms = 3'000;
@@ -25,6 +22,8 @@ constexpr std::uint64_t unheard_ms_max = 2'700;
 /// On their way at once. Far more than seven members ever need, even after a
 /// pause; a question that is asked again at each answer gets there at once.
 constexpr std::size_t letters_max = 1'000;
+/// What waits in a clogged link; the rest is lost.
+constexpr std::size_t clogged_max = 10;
 /// How long a healed group has to keep its leader: longer than anybody waits
 /// before it wants to lead.
 constexpr std::uint64_t calm_ms = 3'000;
@@ -36,6 +35,8 @@ enum trace_of : std::uint64_t { started = 1, crashed, delivered, led, applied };
 world::world(std::uint64_t seed, const weather& w)
     : weather_(w), chance_(seed), checker_(first_members(node_id{1})) {
   report_.seed = seed;
+  if (w.watched)
+    outages_.emplace();
   for (std::uint64_t i = 1; i <= w.nodes; ++i)
     ids_.emplace_back(i);
   for (const auto id : ids_) {
@@ -114,7 +115,21 @@ void world::step() {
   }
 }
 
+void world::unclog() {
+  for (auto at = clogged_.begin(); at != clogged_.end();) {
+    const auto [from, to] = at->first;
+    if (links_.is(links::fault::clogged, from, to)) {
+      ++at;
+      continue;
+    }
+    for (auto& l : at->second)
+      send(from, to, std::move(l), 0);
+    at = clogged_.erase(at);
+  }
+}
+
 void world::deliver() {
+  unclog();
   std::vector<letter> due;
   const auto end = post_.upper_bound(now_);
   for (auto at = post_.begin(); at != end; ++at)
@@ -239,6 +254,8 @@ void world::carry_out(node& n, raft::output& out) {
     checker_.leads(n.id, *n.core, disks_);
     n.leads_since = now_;
     ++report_.leaders;
+    if (outages_)
+      outages_->elected(now_);
     trace(led, n.id.value);
   }
   if (out.state)
@@ -292,10 +309,14 @@ void world::apply(node& n, const raft::entry& e) {
   const auto client = n.clients.find(e.index);
   if (client == n.clients.end())
     return;
-  if (client->second.term == e.term)
-    checker_.acknowledged(client->second.id);
-  else
-    checker_.refused(client->second.id);
+  const auto& [term, id, asked_at] = client->second;
+  if (term == e.term) {
+    checker_.acknowledged(id);
+    if (outages_)
+      outages_->acknowledged(asked_at, now_);
+  } else {
+    checker_.refused(id);
+  }
   n.clients.erase(client);
 }
 
@@ -347,9 +368,15 @@ void world::send_snapshot(node& n, node_id to) {
 }
 
 void world::send(node_id from, node_id to, letter l, std::uint64_t extra_ms) {
-  if (!nodes_.contains(to) || cut_.contains({from, to})
+  if (!nodes_.contains(to) || links_.is(links::fault::cut, from, to)
       || chance_.chance(weather_.loss))
     return;
+  if (links_.is(links::fault::clogged, from, to)) {
+    auto& waiting = clogged_[{from, to}];
+    if (waiting.size() < clogged_max)
+      waiting.push_back(std::move(l));
+    return;
+  }
   const auto at = [&] {
     return now_ + extra_ms + chance_.between(0, weather_.delay_ms);
   };
@@ -358,129 +385,6 @@ void world::send(node_id from, node_id to, letter l, std::uint64_t extra_ms) {
   post_.emplace(at(), std::move(l));
   if (post_.size() > letters_max)
     throw violation{"the members flood each other with messages"};
-}
-
-// -- trouble and use ----------------------------------------------------------
-
-void world::trouble(std::uint64_t ms) {
-  for (const auto end = now_ + ms; now_ < end;) {
-    make_trouble();
-    use_group();
-    step();
-  }
-}
-
-void world::make_trouble() {
-  auto& n = nodes_.at(chance_.pick(ids_));
-  if (n.core && chance_.chance(weather_.crash))
-    crash(n);
-  if (n.core && chance_.chance(weather_.pause))
-    n.paused_until = n.leads_since = now_ + chance_.between(50, 5'000);
-  if (chance_.chance(weather_.cut))
-    cut_links();
-  if (now_ >= cut_until_)
-    cut_.clear();
-}
-
-void world::cut_links() {
-  cut_.clear();
-  cut_until_ = now_ + chance_.between(200, 8'000);
-  const auto kind = chance_.between(0, 3);
-  const auto* leader = some_leader();
-  const auto lonely =
-      leader && chance_.chance(500'000) ? leader->id : chance_.pick(ids_);
-  const auto side = chance_.next();
-  for (const auto a : ids_)
-    for (const auto b : ids_) {
-      const auto a_left = ((side >> a.value) & 1U) != 0;
-      const auto b_left = ((side >> b.value) & 1U) != 0;
-      const auto apart = kind == 0   ? a_left != b_left
-                         : kind == 1 ? a == lonely || b == lonely
-                         : kind == 2 ? a_left && !b_left // one way
-                                     : a == lonely;      // deaf or mute
-      // Now and then one node sees both sides.
-      const auto bridge =
-          kind == 0 && (a == lonely || b == lonely) && (side & 1U) != 0;
-      if (apart && !bridge)
-        cut_.insert({a, b});
-    }
-}
-
-world::node* world::some_leader() {
-  node* found = nullptr;
-  for (auto& [_, n] : nodes_)
-    if (n.core && n.core->current_role() == raft::role::leader
-        && (!found || n.core->term() > found->core->term()))
-      found = &n;
-  return found;
-}
-
-void world::use_group() {
-  auto& n = nodes_.at(chance_.pick(ids_));
-  if (!runs(n))
-    return;
-  if (chance_.chance(weather_.propose))
-    propose(n);
-  if (chance_.chance(weather_.read))
-    read(n);
-  if (chance_.chance(weather_.change))
-    change(n);
-  if (chance_.chance(weather_.transfer))
-    static_cast<void>(n.core->transfer(chance_.pick(ids_)));
-  if (chance_.chance(weather_.compact))
-    compact(n);
-  drain(n);
-}
-
-void world::propose(node& n) {
-  for (auto left = chance_.between(1, 6); left > 0; --left)
-    static_cast<void>(take_command(n));
-}
-
-bool world::take_command(node& n) {
-  const auto id = ++next_id_;
-  const auto at = n.core->propose(
-      std::make_shared<const std::string>(std::to_string(id)));
-  if (at)
-    n.clients[at->index] = {at->term, id};
-  else
-    checker_.refused(id);
-  return at.has_value();
-}
-
-void world::read(node& n) {
-  const auto context = ++next_read_;
-  const auto floor = checker_.read_floor();
-  if (n.core->read_index(context))
-    n.reads[context] = floor;
-}
-
-void world::change(node& n) {
-  raft::configuration target;
-  for (const auto id : ids_) {
-    const auto kind = chance_.between(0, 9);
-    if (kind < 6)
-      target.voters.push_back(id);
-    else if (kind < 8)
-      target.learners.push_back(id);
-  }
-  if (n.core->change_members(target))
-    ++report_.changes;
-}
-
-void world::compact(node& n) {
-  auto& d = disks_.at(n.id);
-  d.tables = n.tables;
-  const auto applied = n.tables.applied.index;
-  const auto keep = chance_.between(0, 20);
-  if (applied.value <= d.snapshot.last.index.value + keep)
-    return;
-  const log_index upto{applied.value - keep};
-  const raft::snapshot_meta meta{{*n.core->term_at(upto), upto},
-                                 n.core->members_at(upto)};
-  checker_.describes(n.id, meta);
-  d.compact(meta);
-  n.core->compacted(upto);
 }
 
 // -- the end ------------------------------------------------------------------
@@ -508,7 +412,7 @@ void world::heal() {
   calm.nodes = weather_.nodes;
   calm.voters = weather_.voters;
   weather_ = calm;
-  cut_.clear();
+  mend_links();
   for (auto& [_, n] : nodes_)
     n.paused_until = n.down_until = 0;
   const auto begun = now_;
@@ -598,38 +502,42 @@ void report::add(const report& other) {
   changes += other.changes;
   snapshots += other.snapshots;
   healed_after_ms = std::max(healed_after_ms, other.healed_after_ms);
+  episodes.insert(episodes.end(), other.episodes.begin(), other.episodes.end());
+}
+
+void report::tell(board& line, double seconds) const {
+  line.add("simulated_hours", static_cast<double>(simulated_ms) / 3.6e6)
+      .add("steps_per_s", static_cast<double>(steps) / seconds)
+      .add("acknowledged", acknowledged)
+      .add("reads", reads)
+      .add("leaders", leaders)
+      .add("crashes", crashes)
+      .add("changes", changes)
+      .add("snapshots", snapshots)
+      .add("healed_ms_max", healed_after_ms);
+  if (!episodes.empty()) {
+    const auto all = [this](std::uint64_t outages::episode::*part,
+                            std::uint64_t unit) {
+      std::vector<std::uint64_t> values;
+      for (const auto& e : episodes)
+        values.push_back(e.*part / unit);
+      return values;
+    };
+    line.add("episodes", episodes.size())
+        .add_spread("outage_ticks", all(&outages::episode::longest_ms, tick_ms))
+        .add_spread("back_ticks", all(&outages::episode::back_ms, tick_ms))
+        .add_spread("leaders_of_episode", all(&outages::episode::leaders, 1));
+  }
+  line.add_trace(trace);
 }
 
 report world::result() const {
   auto r = report_;
   r.simulated_ms = now_;
   r.acknowledged = checker_.acknowledged_count();
+  if (outages_)
+    r.episodes = outages_->episodes();
   return r;
-}
-
-weather weather_of(std::uint64_t seed) {
-  random chance(seed ^ 0x6d75737465720000U);
-  const auto some = [&](std::uint64_t little, std::uint64_t much) {
-    const auto kind = chance.between(0, 2);
-    return kind == 0 ? 0 : kind == 1 ? little : much;
-  };
-  weather w;
-  w.nodes = chance.between(1, 7);
-  w.voters = chance.between(1, w.nodes);
-  w.loss = some(10'000, 150'000);
-  w.twice = some(10'000, 100'000);
-  w.delay_ms = chance.pick(std::vector<std::uint64_t>{2, 20, 100, 400});
-  w.sync_ms = chance.pick(std::vector<std::uint64_t>{1, 10, 100, 600});
-  w.crash = some(500, 5'000);
-  w.pause = some(500, 5'000);
-  w.cut = some(500, 4'000);
-  w.change = some(2'000, 30'000);
-  w.transfer = some(1'000, 10'000);
-  w.compact = some(3'000, 60'000);
-  w.propose = chance.pick(std::vector<std::uint64_t>{20'000, 100'000, 500'000});
-  w.read = some(20'000, 200'000);
-  w.drift = some(20, 200);
-  return w;
 }
 
 report run(std::uint64_t seed, std::uint64_t ms, const weather& w) {

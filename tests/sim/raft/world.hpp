@@ -3,16 +3,20 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "actors/core/raft/fsm.hpp"
+#include "tests/sim/board.hpp"
+#include "tests/sim/raft/adversary.hpp"
 #include "tests/sim/raft/checker.hpp"
 #include "tests/sim/raft/disk.hpp"
+#include "tests/sim/raft/links.hpp"
+#include "tests/sim/raft/outages.hpp"
 #include "tests/sim/raft/random.hpp"
 
 /// Whole groups in one thread and virtual time, with everything going wrong
@@ -29,17 +33,23 @@ struct weather {
   std::uint64_t sync_ms = 5;  ///< of a write, at most
   std::uint64_t crash = 0;    ///< of some node
   std::uint64_t pause = 0;    ///< of some node
-  std::uint64_t cut = 0;      ///< a new partition
+  std::uint64_t cut = 0;      ///< links, by the adversary
   std::uint64_t change = 0;   ///< of the members
   std::uint64_t transfer = 0;
   std::uint64_t compact = 0;
   std::uint64_t propose = 0;
   std::uint64_t read = 0;
   std::uint64_t drift = 0; ///< of a clock, at most so many per mille
+  adversary_kind adversary = adversary_kind::torn;
+  /// The adversary comes again and again, whatever `cut` says, clients write
+  /// all the time, and P6 is judged (outages.hpp).
+  bool watched = false;
 };
 
 /// What a seed brings: each kind of trouble much, a little, or not at all.
 weather weather_of(std::uint64_t seed);
+/// Little goes wrong but what the adversary does, so that it can be judged.
+weather adversity(adversary_kind kind, std::uint64_t seed);
 
 struct report {
   std::uint64_t seed = 0;
@@ -54,10 +64,13 @@ struct report {
   std::uint64_t crashes = 0;
   std::uint64_t changes = 0;
   std::uint64_t snapshots = 0;
-  std::uint64_t healed_after_ms = 0; ///< of several: the longest
+  std::uint64_t healed_after_ms = 0;      ///< of several: the longest
+  std::vector<outages::episode> episodes; ///< where P6 was judged
 
   /// Counts another run in; texts and seed stay.
   void add(const report& other);
+  /// The figures of runs that took so many seconds.
+  void tell(board& line, double seconds) const;
 };
 
 /// Runs `ms` of trouble, then heals everything and waits until all members
@@ -88,6 +101,7 @@ private:
   struct waiting_client {
     term_id term;
     std::uint64_t id;
+    std::uint64_t asked_at;
   };
   struct reading {
     std::uint64_t done_at;
@@ -123,6 +137,7 @@ private:
   void crash(node& n);
   void step();
   void deliver();
+  void unclog();
   void receive(node& n, const letter& l);
   void live(node& n);
   void install(node& n);
@@ -138,8 +153,10 @@ private:
   void send(node_id from, node_id to, letter l, std::uint64_t extra_ms);
 
   void make_trouble();
-  void cut_links();
+  void break_links();
+  void mend_links();
   void use_group();
+  void write_steadily();
   void propose(node& n);
   /// False if it was refused at once.
   bool take_command(node& n);
@@ -159,8 +176,11 @@ private:
   checker::disks disks_;
   std::vector<node_id> ids_;
   std::multimap<std::uint64_t, letter> post_;
-  std::set<std::pair<node_id, node_id>> cut_; ///< from, to
-  std::uint64_t cut_until_ = 0;
+  links links_;
+  /// What waits in clogged links: (from, to) -> in order.
+  std::map<std::pair<node_id, node_id>, std::vector<letter>> clogged_;
+  std::unique_ptr<adversary> adversary_; ///< none between episodes
+  std::optional<outages> outages_;       ///< if P6 is judged
   checker checker_;
   std::uint64_t next_id_ = 0;
   std::uint64_t next_read_ = 0;
