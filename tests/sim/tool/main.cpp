@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "tests/sim/board.hpp"
+#include "tests/sim/groups/fleet.hpp"
 #include "tests/sim/raft/world.hpp"
 
 namespace {
@@ -100,6 +101,9 @@ int main(int argc, char** argv) {
     return usage();
   if (o->world == "random")
     return play(*o, [&](std::uint64_t seed) { return sim::run(seed, o->ms); });
+  if (o->world == "groups")
+    return play(
+        *o, [&](std::uint64_t seed) { return sim::run_fleet(seed, o->ms); });
   const auto adversary = sim::adversary_named(o->world);
   if (!adversary)
     return usage();
