@@ -148,7 +148,6 @@ public:
       for (std::size_t b = a + 1; b + 1 < order.size(); ++b)
         if (a % 2 != b % 2)
           ways.stop_both(order[a], order[b], fault::cut);
-    ++blows_;
   }
   bool leaves_majority() const override { return true; }
 

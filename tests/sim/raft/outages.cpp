@@ -16,10 +16,10 @@ constexpr auto back_ms_max =
 
 } // namespace
 
-void outages::begins(std::uint64_t now, bool service_promised) {
+void outages::begins(std::uint64_t now, clients meanwhile) {
   phase_ = phase::broken;
   since_ = now;
-  service_promised_ = service_promised;
+  clients_ = meanwhile;
   now_ = {};
 }
 
@@ -27,6 +27,8 @@ void outages::heals(std::uint64_t now, std::uint64_t blows) {
   phase_ = phase::healed;
   since_ = now;
   blows_ = blows;
+  if (clients_ == clients::quiet)
+    last_write_ = now;
 }
 
 void outages::elected(std::uint64_t now) {
@@ -45,8 +47,9 @@ void outages::acknowledged(std::uint64_t begun, std::uint64_t now) {
   if (phase_ != phase::healed || begun < since_)
     return;
   now_.back_ms = now - since_;
-  // Whole links may bring one more: who leads may be about to lose that.
-  if (now_.leaders > blows_ + 1)
+  // Whole links may bring one more: who leads may be about to lose that. But
+  // not if nothing came between leader and majority.
+  if (now_.leaders > (blows_ == 0 ? 0 : blows_ + 1))
     throw violation{std::to_string(now_.leaders) + " leaders for "
                     + std::to_string(blows_) + " blows"};
   episodes_.push_back(now_);
@@ -59,8 +62,10 @@ void outages::look(std::uint64_t now) const {
   if (phase_ == phase::healed && now > since_ + back_ms_max)
     throw violation{"no write is done ten election times after the links are "
                     "whole"};
-  if (phase_ == phase::broken && service_promised_
-      && now > std::max(last_write_, since_) + back_ms_max)
+  const auto is_served =
+      phase_ == phase::rest
+      || (phase_ == phase::broken && clients_ == clients::served);
+  if (is_served && now > std::max(last_write_, since_) + back_ms_max)
     throw violation{"no write is done for ten election times, though a "
                     "majority hears each other"};
 }

@@ -17,7 +17,13 @@ public:
     std::uint64_t leaders = 0;    ///< elected meanwhile
   };
 
-  void begins(std::uint64_t now, bool service_promised);
+  enum class clients : std::uint8_t {
+    served, ///< write all the time, and have to get that done
+    hopeful,
+    quiet, ///< write nothing until the links are whole
+  };
+
+  void begins(std::uint64_t now, clients meanwhile);
   /// The links are whole; so many blows fell.
   void heals(std::uint64_t now, std::uint64_t blows);
   void elected(std::uint64_t now);
@@ -25,9 +31,13 @@ public:
   /// To be called at each step.
   void look(std::uint64_t now) const;
 
-  /// No episode runs, and that for so long.
+  /// Nobody writes now.
+  bool is_quiet() const {
+    return phase_ == phase::broken && clients_ == clients::quiet;
+  }
+  /// No episode runs, and that for so long, and writes are done.
   bool rests(std::uint64_t now, std::uint64_t ms) const {
-    return phase_ == phase::rest && now >= since_ + ms;
+    return phase_ == phase::rest && last_write_ > 0 && now >= since_ + ms;
   }
   const std::vector<episode>& episodes() const noexcept { return episodes_; }
 
@@ -36,7 +46,7 @@ private:
 
   phase phase_ = phase::rest;
   std::uint64_t since_ = 0;
-  bool service_promised_ = false;
+  clients clients_ = clients::hopeful;
   std::uint64_t blows_ = 0;
   std::uint64_t last_write_ = 0;
   /// Elected in the rest so far.

@@ -43,8 +43,12 @@ void world::break_links() {
     if (!begins)
       return;
     adversary_ = make_adversary(weather_.adversary, at, chance_);
+    using clients = outages::clients;
     if (outages_)
-      outages_->begins(now_, adversary_->leaves_majority());
+      outages_->begins(now_, weather_.quiet ? clients::quiet
+                             : adversary_->leaves_majority()
+                                 ? clients::served
+                                 : clients::hopeful);
   }
   adversary_->act(at, links_, chance_);
   if (adversary_->is_over(now_))
@@ -69,7 +73,7 @@ world::node* world::some_leader() {
 
 /// Clients that look for whoever leads, and find everybody who thinks so.
 void world::write_steadily() {
-  if (now_ % tick_ms != 0)
+  if (now_ % tick_ms != 0 || outages_->is_quiet())
     return;
   for (auto& [_, n] : nodes_)
     if (runs(n) && n.core->current_role() == raft::role::leader) {
@@ -194,6 +198,7 @@ weather adversity(adversary_kind kind, std::uint64_t seed) {
   w.drift = one_of({0, 20});
   w.adversary = kind;
   w.watched = true;
+  w.quiet = chance.chance(300'000);
   return w;
 }
 

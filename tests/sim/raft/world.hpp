@@ -44,6 +44,9 @@ struct weather {
   /// The adversary comes again and again, whatever `cut` says, clients write
   /// all the time, and P6 is judged (outages.hpp).
   bool watched = false;
+  /// But not while links are broken: then nobody is behind, and whoever was cut
+  /// off could lead.
+  bool quiet = false;
 };
 
 /// What a seed brings: each kind of trouble much, a little, or not at all.
