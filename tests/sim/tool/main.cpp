@@ -12,6 +12,7 @@
 
 #include "tests/sim/board.hpp"
 #include "tests/sim/groups/fleet.hpp"
+#include "tests/sim/model/model_run.hpp"
 #include "tests/sim/raft/world.hpp"
 
 namespace {
@@ -104,6 +105,8 @@ int main(int argc, char** argv) {
   if (o->world == "groups")
     return play(
         *o, [&](std::uint64_t seed) { return sim::run_fleet(seed, o->ms); });
+  if (o->world == "model")
+    return play(*o, [](std::uint64_t seed) { return sim::run_model(seed); });
   const auto adversary = sim::adversary_named(o->world);
   if (!adversary)
     return usage();
