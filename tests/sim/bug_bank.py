@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Plants known bugs into the Raft core and sees whether the simulation finds them.
+"""Plants known bugs into the core and sees whether the simulation finds them.
 
 Each tests/sim/bugs/NN-name.patch is one mistake: what is wrong and which rule it
-breaks, then a diff. It is applied to a copy of the sources, and raft_sim, built from
+breaks, the world that has to find it (a line `World: name`; without one, random),
+then a diff. It is applied to a copy of the sources, and raft_sim, built from
 that, runs seeds until one breaks a promise or the budget of seeds is used up. The
 unpatched copy has to pass all of them first, else a catch proves nothing. A verdict
 depends on the seeds only, not on how fast the machine is.
@@ -24,13 +25,17 @@ BANK = ROOT / "build/bug-bank"
 COMMON = BANK / "common"  # the unpatched copy and what is built of it
 PATCHES = ROOT / "tests/sim/bugs"
 
-COPIED = ("actors/core/base", "actors/core/model", "actors/core/raft", "tests/sim/raft",
-          "tests/sim/tool")
-BUILT = ("actors/core/base", "actors/core/raft", "tests/sim/raft", "tests/sim/tool")
+BUILT = ("actors/core/base", "actors/core/model", "actors/core/raft", "tests/sim/groups",
+         "tests/sim/model", "tests/sim/raft", "tests/sim/tool")
+COPIED = (*BUILT, "tests/sim/board.hpp", "tests/support/map_state.hpp")
+PROTOS = ("command", "peer", "raft", "record")
 # What would be undefined behaviour in a container ends the program instead.
 FLAGS = ("-std=c++23", "-O1", "-D_GLIBCXX_ASSERTIONS", "-w")
 PROCESSES = 2
 FIRST_BATCH = 25
+# Seeds of the other worlds take longer and are not as many.
+SEEDS_OF_WORLD = 50
+MS_OF_WORLD = {"groups": 2_000}
 # Against bugs that never end or fill the memory; no verdict is taken from it.
 BATCH_S_MAX = 300
 MEMORY_BYTES_MAX = 3 << 30
@@ -71,16 +76,19 @@ def link(objects, program):
 def build_common():
     """Objects of the unpatched copy by their source's name."""
     shutil.rmtree(BANK, ignore_errors=True)
-    for folder in COPIED:
-        shutil.copytree(ROOT / folder, COMMON / folder)
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, COMMON / name)
+        else:
+            (COMMON / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, COMMON / name)
     proto = COMMON / "proto"
     proto.mkdir()
-    run(["protoc", f"-I{ROOT / 'proto'}", f"--cpp_out={proto}", "muster/raft.proto"])
-    # Nothing simulated goes over a wire.
+    run(["protoc", f"-I{ROOT / 'proto'}", f"--cpp_out={proto}",
+         *(f"muster/{name}.proto" for name in PROTOS)])
     sources = [(path, str(path.relative_to(COMMON)))
-               for folder in BUILT for path in sorted((COMMON / folder).glob("*.cpp"))
-               if path.name != "wire.cpp"]
-    sources.append((proto / "muster/raft.pb.cc", "raft.pb.cc"))
+               for folder in BUILT for path in sorted((COMMON / folder).glob("*.cpp"))]
+    sources += [(proto / f"muster/{name}.pb.cc", f"{name}.pb.cc") for name in PROTOS]
     halves = [sources[n::PROCESSES] for n in range(PROCESSES)]
     objects = {}
     with ThreadPoolExecutor(PROCESSES) as pool:
@@ -109,11 +117,11 @@ def build_patched(patch, objects):
     return link({**objects, **made}, folder / "raft_sim")
 
 
-def batch(program, first, count, ms):
+def batch(program, world, first, count, ms):
     """None if all these seeds pass, else what went wrong first."""
     done = subprocess.run(
-        [str(program), "--seed", str(first), "--count", str(count), "--ms", str(ms),
-         "--failures", "1"],
+        [str(program), "--world", world, "--seed", str(first), "--count", str(count),
+         "--ms", str(MS_OF_WORLD.get(world, ms)), "--failures", "1"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
         timeout=BATCH_S_MAX, check=False)
     if done.returncode == 0:
@@ -125,24 +133,35 @@ def batch(program, first, count, ms):
     return first + count - 1, said[0][:150] if said else f"exit {done.returncode}"
 
 
-def first_failure(program, seeds, ms):
-    """What `batch` says, of growing batches, up to that many seeds."""
-    first, count = 1, FIRST_BATCH
+def world_of(patch):
+    named = re.search(r"^World: (\w+)$", patch.read_text(), re.M)
+    return named[1] if named else "random"
+
+
+def seeds_of(world, options):
+    return options.seeds if world == "random" else min(options.seeds, SEEDS_OF_WORLD)
+
+
+def first_failure(program, world, options):
+    """What `batch` says, of growing batches, up to the budget of seeds."""
+    first, count, seeds = 1, FIRST_BATCH, seeds_of(world, options)
     while first <= seeds:
         count = min(count, seeds - first + 1)
-        failure = batch(program, first, count, ms)
+        failure = batch(program, world, first, count, options.ms)
         if failure:
             return failure
         first, count = first + count, count * 2
     return None
 
 
-def check_unpatched(objects, options):
+def check_unpatched(objects, worlds, options):
     program = link(objects, COMMON / "raft_sim")
-    part = -(-options.seeds // PROCESSES)
+    parts = []
+    for world in worlds:
+        part = -(-seeds_of(world, options) // PROCESSES)
+        parts += [(world, n * part + 1, part) for n in range(PROCESSES)]
     with ThreadPoolExecutor(PROCESSES) as pool:
-        for failure in pool.map(
-                lambda n: batch(program, n * part + 1, part, options.ms), range(PROCESSES)):
+        for failure in pool.map(lambda part: batch(program, *part, options.ms), parts):
             if failure:
                 raise Broken("without any bug, seed {}: {}".format(*failure))
 
@@ -150,18 +169,19 @@ def check_unpatched(objects, options):
 def judge(patch, objects, options):
     """(caught, line about it)"""
     begun = time.monotonic()
+    world = world_of(patch)
     try:
         program = build_patched(patch, objects)
         built = time.monotonic()
-        failure = first_failure(program, options.seeds, options.ms)
+        failure = first_failure(program, world, options)
     except (Broken, OSError) as problem:
         return False, f"FAIL: {patch.stem}: {problem}"
     except subprocess.TimeoutExpired:
         return False, f"FAIL: {patch.stem}: the simulation does not end"
     now = time.monotonic()
     if not failure:
-        return False, (f"FAIL: {patch.stem}: NOT CAUGHT by {options.seeds} seeds "
-                       f"in {now - built:.1f} s")
+        return False, (f"FAIL: {patch.stem}: NOT CAUGHT by "
+                       f"{seeds_of(world, options)} seeds of {world} in {now - built:.1f} s")
     return True, (f"{patch.stem}: caught within {failure[0]} seeds, {now - built:.1f} s "
                   f"(built in {built - begun:.1f} s): {failure[1]}")
 
@@ -169,7 +189,7 @@ def judge(patch, objects, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="only patches whose name has this in it")
-    parser.add_argument("--seeds", type=int, default=4000, help="budget of each bug")
+    parser.add_argument("--seeds", type=int, default=4000, help="budget of each bug, in the random world")
     parser.add_argument("--ms", type=int, default=60_000, help="of trouble, per seed")
     options = parser.parse_args()
     patches = [each for each in sorted(PATCHES.glob("*.patch"))
@@ -181,12 +201,14 @@ def main():
     try:
         objects = build_common()
         print(f"unpatched: built in {time.monotonic() - begun:.1f} s", flush=True)
-        check_unpatched(objects, options)
+        worlds = sorted({world_of(each) for each in patches})
+        check_unpatched(objects, worlds, options)
     except (Broken, OSError, subprocess.TimeoutExpired) as problem:
         print(f"FAIL: {problem}\n0 passed, 1 failed, {len(patches)} skipped")
         return 1
-    print(f"unpatched: {options.seeds} seeds pass, after {time.monotonic() - begun:.1f} s",
-          flush=True)
+    print("unpatched: " + ", ".join(f"{seeds_of(each, options)} seeds of {each}"
+                                    for each in worlds)
+          + f" pass, after {time.monotonic() - begun:.1f} s", flush=True)
     caught = 0
     with ThreadPoolExecutor(PROCESSES) as pool:
         for good, line in pool.map(lambda each: judge(each, objects, options), patches):
@@ -196,7 +218,8 @@ def main():
     if not patches:
         failed = 1
         print("FAIL: no bug is planted")
-    print(f"bug bank: {caught}/{len(patches)}, {time.monotonic() - begun:.0f} s")
+    print(f"board: suite=bug-bank planted={len(patches)} caught={caught} "
+          f"seconds={time.monotonic() - begun:.0f}")
     print(f"{caught} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

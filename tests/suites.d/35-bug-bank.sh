@@ -1,5 +1,5 @@
-# about: bugs planted into the Raft core one by one: the simulation must find each
+# about: bugs planted into the core one by one: the simulation must find each
 # lane: full
 # needs: release
-# minutes: 15
+# minutes: 25
 exec python3 "$ROOT/tests/sim/bug_bank.py"
