@@ -146,7 +146,11 @@ void gate_state::connect(node_id to) {
               failed(l, "it has no door");
           },
           [this, &l, sockets](const caf::error& e) {
-            self_->send_exit(sockets, caf::exit_reason::kill);
+            // After an answer the socket is closed, and its number perhaps
+            // another's by now.
+            self_->send_exit(sockets, e == caf::sec::request_timeout
+                                          ? caf::exit_reason::kill
+                                          : caf::exit_reason::user_shutdown);
             failed(l, api::from_caf(e).message);
           });
 }
