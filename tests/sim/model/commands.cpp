@@ -26,7 +26,7 @@ pb::Command command_source::next() {
       &source::instance_put,     &source::instance_put,
       &source::instance_remove,  &source::override_put,
       &source::override_put,     &source::override_remove,
-      &source::nothing_known};
+      &source::enter_cluster,    &source::nothing_known};
   pb::Command c;
   (this->*chance_.pick(makers))(c);
   // Proposers' clocks differ: time goes back now and then.
@@ -90,6 +90,13 @@ void command_source::gray_remove(pb::Command& c) {
   name(*r.mutable_key());
   r.set_name("tag_" + word());
   sign(r);
+}
+
+void command_source::enter_cluster(pb::Command& c) {
+  auto& e = *c.mutable_enter_cluster();
+  e.set_node(1 + below(3));
+  e.set_incarnation(word());
+  e.set_cluster(word());
 }
 
 void command_source::namespace_remove(pb::Command& c) {

@@ -44,6 +44,7 @@ private:
   void history_trim(pb::Command& c);
   void namespace_put(pb::Command& c);
   void namespace_remove(pb::Command& c);
+  void enter_cluster(pb::Command& c);
   void service_put(pb::Command& c);
   void service_remove(pb::Command& c);
   void instance_put(pb::Command& c);

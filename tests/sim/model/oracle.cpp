@@ -76,6 +76,8 @@ oracle::result oracle::carry_out(const pb::Command& c) {
     return on(c.override_put());
   case pb::Command::kOverrideRemove:
     return on(c.override_remove());
+  case pb::Command::kEnterCluster:
+    return on(c.enter_cluster());
   case pb::Command::BODY_NOT_SET:
     break;
   }
@@ -263,6 +265,20 @@ oracle::result oracle::on(const pb::NamespaceRemove& r) {
   return {.existed = true, .event = line("namespace changed", r.id(), true)};
 }
 
+// -- the cluster --------------------------------------------------------------
+
+oracle::result oracle::on(const pb::EnterCluster& e) {
+  for (const auto& [node, directory] : members_)
+    if (node == e.node())
+      return directory == e.incarnation()
+                 ? result{.existed = true}
+                 : result{.code = errc::failed_precondition};
+  if (members_.empty())
+    cluster_ = e.cluster();
+  members_.emplace_back(e.node(), e.incarnation());
+  return {};
+}
+
 // -- services -----------------------------------------------------------------
 
 oracle::result oracle::on(const pb::ServicePut& p) {
@@ -385,6 +401,9 @@ void oracle::tell_services(lines& out) const {
 
 lines oracle::tell() const {
   lines out;
+  std::size_t nth = 0;
+  for (const auto& [node, directory] : members_)
+    out.insert(line("member", cluster_, nth++, node, directory));
   std::map<std::string, std::uint64_t> counts;
   std::size_t grays = 0;
   std::size_t formals = 0;

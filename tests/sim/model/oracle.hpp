@@ -92,6 +92,7 @@ private:
   result on(const pb::InstanceRemove& r);
   result on(const pb::OverridePut& p);
   result on(const pb::OverrideRemove& r);
+  result on(const pb::EnterCluster& e);
 
   std::uint64_t new_id() const;
   void remember(const name& of, const char* op, const formal_version& v,
@@ -113,6 +114,9 @@ private:
   std::vector<past> history_;
   std::map<std::string, space> spaces_;
   std::map<name, service> services_;
+  std::string cluster_; ///< empty: nobody entered
+  /// Node and directory, in the order in which they came.
+  std::vector<std::pair<std::uint64_t, std::string>> members_;
   /// Of named commands, without the events.
   std::map<std::pair<std::uint64_t, std::uint64_t>, verdict> done_;
 };

@@ -133,6 +133,12 @@ lines tell_state(const state_reader& state) {
   for (const auto& [id, r] : model::namespaces(state))
     out.insert(line("namespace", id, r.name(), r.description(),
                     r.create_time_ms(), r.revision()));
+  if (const auto cluster = model::membership(state)) {
+    std::size_t nth = 0;
+    for (const auto& m : cluster->members())
+      out.insert(line("member", cluster->id(), nth++, m.node(),
+                      m.incarnation()));
+  }
   // What no name shows must not be there either.
   out.insert(line("rows", rows_of(state, table_id::history),
                   rows_of(state, table_id::history_by_time),
