@@ -108,6 +108,23 @@ void config_index::clear() {
   }
 }
 
+void config_index::drop(
+    const std::function<bool(const config_key&)>& is_gone) {
+  for (auto& s : *shards_) {
+    const std::unique_lock lock(s.mutex);
+    for (auto at = s.ring.begin(); at != s.ring.end();) {
+      if (!is_gone(**at)) {
+        ++at;
+        continue;
+      }
+      const auto found = s.map.find(**at);
+      s.bytes -= found->second.bytes;
+      at = s.ring.erase(at);
+      s.map.erase(found);
+    }
+  }
+}
+
 std::size_t config_index::bytes() const noexcept {
   std::size_t n = 0;
   for (const auto& s : *shards_) {

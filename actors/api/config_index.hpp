@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -31,8 +32,10 @@ public:
   /// Sets the key's snapshot; null = known to be absent.
   void publish(const config_key& key, config_snapshot_ptr snapshot);
 
-  /// Drops everything (a state worker was restarted, a snapshot installed).
+  /// Drops everything (a state worker was restarted).
   void clear();
+  /// Drops the keys that `is_gone` names (a snapshot took a partition's place).
+  void drop(const std::function<bool(const config_key&)>& is_gone);
 
   std::size_t bytes() const noexcept;
   std::size_t size() const noexcept;

@@ -31,6 +31,8 @@ public:
   void take(const peer_traffic& m);
   caf::result<std::string> propose(const peer_propose& m);
   caf::result<std::uint64_t> read(const peer_read& m);
+  caf::result<std::uint64_t> offer(const peer_offer& m);
+  caf::result<std::string> pull(const peer_pull& m);
 
 private:
   bool is_peer(node_id node) const {
@@ -138,6 +140,20 @@ caf::result<std::uint64_t> door_state::read(const peer_read& m) {
   return promise;
 }
 
+caf::result<std::uint64_t> door_state::offer(const peer_offer& m) {
+  const auto to = parts_->handles.snapshot_receiver.load();
+  if (!to)
+    return no_replica();
+  return self_->delegate(to, consider_offer{m.offer});
+}
+
+caf::result<std::string> door_state::pull(const peer_pull& m) {
+  const auto from = parts_->handles.snapshot_sender.load();
+  if (!from)
+    return no_replica();
+  return self_->delegate(from, give_part{m.pull});
+}
+
 using pointer = caf::stateful_actor<door_state>*;
 
 caf::behavior door(pointer self, const peer_parts& parts) {
@@ -148,6 +164,8 @@ caf::behavior door(pointer self, const peer_parts& parts) {
       [&s](const peer_traffic& m) { s.take(m); },
       [&s](const peer_propose& m) { return s.propose(m); },
       [&s](const peer_read& m) { return s.read(m); },
+      [&s](const peer_offer& m) { return s.offer(m); },
+      [&s](const peer_pull& m) { return s.pull(m); },
   };
 }
 
@@ -198,7 +216,9 @@ void allow_peers(caf::actor_system_config& config) {
       .add_message_type<peer_traffic>("muster_peer_traffic")
       .add_message_type<peer_received>("muster_peer_received")
       .add_message_type<peer_propose>("muster_peer_propose")
-      .add_message_type<peer_read>("muster_peer_read");
+      .add_message_type<peer_read>("muster_peer_read")
+      .add_message_type<peer_offer>("muster_peer_offer")
+      .add_message_type<peer_pull>("muster_peer_pull");
 }
 
 peer_parts peers_of(const supervisor_parts& parts) {

@@ -82,6 +82,9 @@ public:
   void received(const peer_received& m);
   caf::result<model::outcome> propose(const propose_at& m);
   caf::result<log_index> read(const read_at& m);
+  /// Of the other node's door, which answers so.
+  template <class Answer, class M>
+  caf::result<Answer> ask(node_id to, const M& m);
 
 private:
   struct link {
@@ -333,6 +336,18 @@ caf::result<log_index> gate_state::read(const read_at& m) {
   return caf::delegated<log_index>{};
 }
 
+template <class Answer, class M>
+caf::result<Answer> gate_state::ask(node_id to, const M& m) {
+  const auto* l = linked(to);
+  if (!l)
+    return api::to_caf(no_way(to));
+  auto owed = share(reply{self_});
+  self_->request(l->door, peer_answer_timeout, m)
+      .then([owed](const Answer& answer) { owed->deliver(answer); },
+            [owed](const caf::error& e) { owed->fail(api::from_caf(e)); });
+  return caf::delegated<Answer>{};
+}
+
 using pointer = gate_impl::stateful_pointer<gate_state>;
 
 gate_impl::behavior_type gate(pointer self, const peer_parts& parts) {
@@ -342,6 +357,12 @@ gate_impl::behavior_type gate(pointer self, const peer_parts& parts) {
       [&s](const raft_out& m) { s.collect(m); },
       [&s](const propose_at& m) { return s.propose(m); },
       [&s](const read_at& m) { return s.read(m); },
+      [&s](const offer_at& m) {
+        return s.ask<std::uint64_t>(m.to, peer_offer{m.offer});
+      },
+      [&s](const pull_at& m) {
+        return s.ask<std::string>(m.to, peer_pull{m.pull});
+      },
       [&s](flush_traffic) { s.flush(); },
       [&s](pass_time) { s.tick(); },
       [&s](const connect_peer& m) { s.connect(m.to); },

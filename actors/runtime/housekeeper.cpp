@@ -32,24 +32,6 @@ namespace muster::runtime {
 
 namespace {
 
-/// Flushes, then cuts each log at what its tables had before the flush.
-void compact(raft::log_store& logs, raft::state_store& tables, node_id self,
-             const std::vector<raft::log_position>& applied) {
-  if (const auto done = tables.flush(); !done) {
-    spdlog::error("tables could not be flushed: {}", done.error().message);
-    return;
-  }
-  for (std::size_t p = 0; p < applied.size(); ++p) {
-    if (applied[p].index == log_index{})
-      continue;
-    const raft::snapshot_meta meta{
-      applied[p], {.voters = {self}, .outgoing = {}, .learners = {}}};
-    if (const auto done = logs.compact(partition_id{p}, meta); !done)
-      spdlog::error("log of partition {} could not be compacted: {}", p,
-                    done.error().message);
-  }
-}
-
 class housekeeper_state {
 public:
   static inline const char* name = "housekeeper";
@@ -63,10 +45,11 @@ public:
 private:
   void seen(std::size_t p, raft::log_position at);
   void compact_if_due();
+  void compact(partition_id group);
 
   caf::event_based_actor* self_;
   std::optional<housekeeper_parts> parts_;
-  /// By partition; what the tables have, and where the log was cut last.
+  /// By partition; what the tables have, and had at the last compaction.
   std::vector<raft::log_position> applied_;
   std::vector<log_index> compacted_;
   std::size_t answers_missing_ = 0;
@@ -111,14 +94,44 @@ void housekeeper_state::compact_if_due() {
     behind += applied_[p].index.value - compacted_[p].value;
   const auto now = parts_->context.time.steady();
   const auto& s = parts_->settings;
-  if (!parts_->compacts || behind == 0
+  if (behind == 0
       || (behind < s.compact_after_entries
           && now - compacted_at_ < s.compact_after))
     return;
   compacted_at_ = now;
-  compact(parts_->logs, parts_->tables, parts_->self, applied_);
-  for (std::size_t p = 0; p < applied_.size(); ++p)
-    compacted_[p] = applied_[p].index;
+  // What the tables had before the flush is in files after it.
+  if (const auto done = parts_->tables.flush(); !done) {
+    spdlog::error("tables could not be flushed: {}", done.error().message);
+    return;
+  }
+  for (std::uint64_t p = 0; p <= parts_->partitions; ++p)
+    compact(partition_id{p});
+}
+
+/// The replica knows who may still need what, and the members at each position.
+void housekeeper_state::compact(partition_id group) {
+  const auto applied = applied_[group.value];
+  const auto replica = parts_->handles.replicas[group.value].load();
+  if (!replica || applied.index == compacted_[group.value])
+    return;
+  self_
+      ->request(replica, ask_timeout,
+                plan_cut{applied, parts_->settings.kept_entries})
+      .then(
+          [this, group, applied, replica](const raft::snapshot_meta& upto) {
+            compacted_[group.value] = applied.index;
+            if (upto.last.index == log_index{})
+              return;
+            if (const auto done = parts_->logs.compact(group, upto); !done)
+              spdlog::error("log of partition {} could not be compacted: {}",
+                            group.value, done.error().message);
+            else
+              self_->send(replica, log_cut{upto.last.index});
+          },
+          [group](const caf::error& e) {
+            spdlog::debug("log of partition {} is not compacted now: {}",
+                          group.value, api::from_caf(e).message);
+          });
 }
 
 void housekeeper_state::trim_history(partition_id group) {
@@ -170,12 +183,20 @@ caf::actor spawn_housekeeper(caf::actor_system& system,
 
 void compact_all(raft::log_store& logs, raft::state_store& tables, node_id self,
                  std::uint64_t partitions) {
-  std::vector<raft::log_position> applied;
+  if (const auto done = tables.flush(); !done) {
+    spdlog::error("tables could not be flushed: {}", done.error().message);
+    return;
+  }
   for (std::uint64_t p = 0; p <= partitions; ++p) {
     const auto at = tables.applied(partition_id{p});
-    applied.push_back(at ? *at : raft::log_position{});
+    if (!at || at->index == log_index{})
+      continue;
+    const raft::snapshot_meta meta{
+      *at, {.voters = {self}, .outgoing = {}, .learners = {}}};
+    if (const auto done = logs.compact(partition_id{p}, meta); !done)
+      spdlog::error("log of partition {} could not be compacted: {}", p,
+                    done.error().message);
   }
-  compact(logs, tables, self, applied);
 }
 
 } // namespace muster::runtime

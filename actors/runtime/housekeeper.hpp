@@ -15,6 +15,9 @@ struct housekeeper_settings {
   /// Entries applied since the last compaction that make one worth its while.
   /// Bounds the time a restart spends on re-applying.
   std::uint64_t compact_after_entries = 50'000;
+  /// Entries of each log that stay for members that are behind. Whoever is
+  /// further behind needs a snapshot.
+  std::uint64_t kept_entries = 5'000;
   /// Compact at the latest this long after an entry was applied.
   milliseconds compact_after{60'000};
   /// How often to look.
@@ -30,10 +33,7 @@ struct housekeeper_parts {
   node_handles& handles;
   raft::log_store& logs;
   raft::state_store& tables;
-  node_id self;
   std::uint64_t partitions = 0;
-  /// Whether logs are compacted: not while other members may need them.
-  bool compacts = true;
   housekeeper_settings settings;
 };
 
@@ -42,7 +42,8 @@ caf::actor spawn_housekeeper(caf::actor_system& system,
                              housekeeper_parts parts);
 
 /// Makes the tables durable and forgets the logs up to there; blocks. Used at an
-/// orderly stop, so that the next start has nothing to re-apply.
+/// orderly stop of a node that stands alone, so that the next start has nothing
+/// to re-apply and little to read.
 void compact_all(raft::log_store& logs, raft::state_store& tables, node_id self,
                  std::uint64_t partitions);
 

@@ -12,6 +12,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
+#include <spdlog/spdlog.h>
 
 #include "actors/runtime/peer.hpp"
 #include "actors/runtime/supervisor.hpp"
@@ -162,9 +163,7 @@ result<void> node::start() {
                .handles = i.handles,
                .logs = i.logs,
                .tables = i.tables,
-               .self = i.options.self,
                .partitions = i.options.facts.partitions,
-               .compacts = !i.options.cluster,
                .settings = i.options.housekeeping});
   return {};
 }
@@ -193,6 +192,9 @@ void node::stop() {
   i.system.await_all_actors_done();
   if (!i.options.cluster)
     compact_all(i.logs, i.tables, i.options.self, i.options.facts.partitions);
+  else if (const auto done = i.tables.flush(); !done)
+    // The logs stay as they are: other members may need them.
+    spdlog::error("tables could not be flushed: {}", done.error().message);
 }
 
 caf::actor_system& node::system() { return impl_->system; }
@@ -249,6 +251,8 @@ std::vector<std::pair<std::string, caf::actor>> node::actors() const {
       found.emplace_back(std::move(name), caf::actor_cast<caf::actor>(handle));
   };
   add("gate", h.gate.load());
+  add("snapshot_sender", h.snapshot_sender.load());
+  add("snapshot_receiver", h.snapshot_receiver.load());
   add("log_writer", h.writer.load());
   for (const auto& w : h.workers)
     add("state_worker", w.load());

@@ -47,6 +47,15 @@ struct peer_read {
   std::uint64_t group = 0;
 };
 
+/// A pb::SnapshotOffer. -> offer_answer as a number
+struct peer_offer {
+  std::string offer;
+};
+/// A pb::SnapshotPull. -> pb::SnapshotPart, serialized
+struct peer_pull {
+  std::string pull;
+};
+
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_hello& m) {
   return f(caf::meta::type_name("peer_hello"), m.bytes);
@@ -66,6 +75,14 @@ typename Inspector::result_type inspect(Inspector& f, peer_propose& m) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_read& m) {
   return f(caf::meta::type_name("peer_read"), m.group);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_offer& m) {
+  return f(caf::meta::type_name("peer_offer"), m.offer);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_pull& m) {
+  return f(caf::meta::type_name("peer_pull"), m.pull);
 }
 
 /// Adds middleman and messages to what a system is made with.

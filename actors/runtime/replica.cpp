@@ -38,16 +38,33 @@ void replica_state::start(replica_parts parts) {
   self_->monitor(parts_->worker);
   if (has_others())
     self_->monitor(parts_->gate);
-  self_->request(parts_->writer, load_timeout, load_group{parts_->group})
-      .then([this](const raft::stored_group& stored) { loaded(stored); },
-            [this](const caf::error& e) {
-              spdlog::error("partition {}: the log cannot be read: {}",
-                            parts_->group.value, api::from_caf(e).message);
-              self_->quit(caf::exit_reason::unhandled_exception);
-            });
+  self_->request(parts_->worker, load_timeout, settle_group{parts_->group})
+      .then([this](const raft::log_position& at) { settled(at.index); },
+            [this](const caf::error& e) { cannot_start(e); });
 }
 
-void replica_state::loaded(const raft::stored_group& stored) {
+void replica_state::cannot_start(const caf::error& e) {
+  spdlog::error("partition {}: what is stored cannot be read: {}",
+                parts_->group.value, api::from_caf(e).message);
+  self_->quit(caf::exit_reason::unhandled_exception);
+}
+
+/// The log is looked at after the tables: it may have been compacted to them.
+void replica_state::settled(log_index applied) {
+  self_->request(parts_->writer, load_timeout, load_group{parts_->group})
+      .then([this, applied](
+                const raft::stored_group& stored) { loaded(stored, applied); },
+            [this](const caf::error& e) { cannot_start(e); });
+}
+
+void replica_state::loaded(const raft::stored_group& stored,
+                           log_index applied) {
+  if (applied > stored.last) {
+    cannot_start(api::to_caf(
+        {errc::data_loss, "the tables are ahead of the log, which must have "
+                          "lost its end"}));
+    return;
+  }
   raft::fsm::settings s;
   s.self = parts_->self;
   s.members = parts_->members;
@@ -56,13 +73,13 @@ void replica_state::loaded(const raft::stored_group& stored) {
   s.seed = draw();
   s.uncommitted_max = parts_->proposals_max;
   // What is compacted away is in the tables.
-  applied_ = stored.snapshot.last.index;
-  core_.emplace(std::move(s), stored);
+  applied_ = std::max(applied, stored.snapshot.last.index);
+  core_.emplace(std::move(s), stored, applied_);
   on_tick();
 }
 
 void replica_state::on_tick() {
-  if (!core_)
+  if (!has_input())
     return;
   core_->tick(now());
   carry_out(core_->take_output());
@@ -73,8 +90,8 @@ void replica_state::on_tick() {
 }
 
 void replica_state::on_messages(const raft_in& m) {
-  if (!core_)
-    return;
+  if (!has_input())
+    return; // said again, if it matters
   for (const auto& each : m.messages)
     core_->step(each);
   carry_out(core_->take_output());
@@ -116,7 +133,8 @@ replica_state::take(std::shared_ptr<const pb::Command> command) {
 void replica_state::flush() {
   for (auto& c : std::exchange(collected_, {})) {
     const auto bytes = c.payload->size();
-    const auto position = core_->propose(std::move(c.payload));
+    const auto position = leads() ? core_->propose(std::move(c.payload))
+                                  : fail(errc::unavailable, "not the leader");
     if (!position) {
       bytes_in_progress_ -= bytes;
       c.to.fail(position.error());
@@ -125,12 +143,14 @@ void replica_state::flush() {
     waiting_.push_back(
         {*position, std::move(c.command), bytes, std::move(c.to)});
   }
-  carry_out(core_->take_output());
+  if (has_input())
+    carry_out(core_->take_output());
 }
 
 void replica_state::on_written(const log_written& m) {
   core_->written(m.write);
   carry_out(core_->take_output());
+  install();
 }
 
 void replica_state::on_applied(const applied_upto& m) {
@@ -153,7 +173,7 @@ caf::result<log_index> replica_state::read(const api::read_barrier&) {
 }
 
 caf::result<log_index> replica_state::read(const read_here&) {
-  if (!core_)
+  if (!has_input())
     return api::to_caf({errc::unavailable, "the partition is starting"});
   const auto context = ++read_context_;
   if (const auto asked = core_->read_index(context); !asked)
@@ -196,12 +216,8 @@ void replica_state::carry_out(raft::output out) {
               carry_out(core_->take_output());
             },
             [this, f](const caf::error&) { core_->fetch_failed(f.follower); });
-  for (const auto follower : out.snapshots) {
-    spdlog::error("partition {}: node {} needs a snapshot, which this version "
-                  "cannot send",
-                  parts_->group.value, follower.value);
-    core_->snapshot_over(follower);
-  }
+  for (const auto follower : out.snapshots)
+    send_to(follower);
   if (out.became)
     lead_or_follow();
   if (out.commit)
@@ -291,6 +307,11 @@ replica_impl::behavior_type replica(pointer self, const replica_parts& parts) {
       [&s](const log_written& m) { s.on_written(m); },
       [&s](const applied_upto& m) { s.on_applied(m); },
       [&s](const flush_proposals&) { s.flush(); },
+      [&s](const plan_cut& m) { return s.plan(m); },
+      [&s](const log_cut& m) { s.on_cut(m); },
+      [&s](const describe_snapshot& m) { return s.describe(m); },
+      [&s](const weigh_snapshot& m) { return s.weigh(m); },
+      [&s](const take_snapshot& m) { return s.accept(m); },
   };
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,13 @@ public:
   void on_applied(const applied_upto& m);
   void on_tick();
   void on_messages(const raft_in& m);
+
+  // replica_snapshots.cpp
+  caf::result<raft::snapshot_meta> plan(const plan_cut& m);
+  void on_cut(const log_cut& m);
+  caf::result<snapshot_terms> describe(const describe_snapshot& m);
+  caf::result<bool> weigh(const weigh_snapshot& m);
+  caf::result<api::done> accept(const take_snapshot& m);
 
 private:
   struct collected {
@@ -103,19 +111,34 @@ private:
     std::size_t size() const { return asked.size() + parked.size(); }
   };
 
-  void loaded(const raft::stored_group& stored);
+  struct arrived_snapshot {
+    take_snapshot what;
+    reply to;
+  };
+
+  void cannot_start(const caf::error& e);
+  void settled(log_index applied);
+  void loaded(const raft::stored_group& stored, log_index applied);
   void carry_out(raft::output out);
   void send_apply(raft::output& out);
   void answer_reads();
   void announce();
   void lead_or_follow();
   bool leads() const {
-    return core_ && core_->current_role() == raft::role::leader;
+    return has_input() && core_->current_role() == raft::role::leader;
   }
+  /// Whether the core takes inputs now: not while a snapshot is installed.
+  bool has_input() const { return core_ && !installing_; }
   /// Whether there is somebody else who may lead.
   bool has_others() const { return static_cast<bool>(parts_->gate); }
   steady_time now() const { return parts_->time.steady(); }
   caf::result<model::outcome> take(std::shared_ptr<const pb::Command> command);
+
+  // replica_snapshots.cpp
+  void send_to(node_id follower);
+  void install();
+  void installed();
+  void skip_waiting(log_index upto);
 
   // replica_passing.cpp: by way of the leader.
   caf::result<model::outcome>
@@ -151,6 +174,11 @@ private:
   log_index applied_;
   bool announced_ = false;
   bool announcing_ = false;
+
+  /// Where the tables stand that are on their way to other members.
+  std::map<node_id, log_index> sending_;
+  std::optional<arrived_snapshot> arrived_;
+  bool installing_ = false;
 
   passing<passed_write> passed_writes_;
   passing<passed_read> passed_reads_;

@@ -17,6 +17,7 @@
 #include "actors/core/raft/ports.hpp"
 #include "actors/core/raft/types.hpp"
 #include "actors/runtime/reply.hpp"
+#include "actors/runtime/snapshots.hpp"
 
 /// The write path's own actors and what they say to each other: replica ->
 /// log_writer -> replica -> state_worker (deploy/docs/architecture.md).
@@ -116,6 +117,18 @@ struct peer_missed {
   node_id from;
 };
 
+/// To a replica: how far the log may be cut, if the tables are durable up to
+/// `applied` and so many entries before that are to stay for members that are
+/// behind. -> snapshot_meta; index 0: not at all
+struct plan_cut {
+  raft::log_position applied;
+  std::uint64_t kept = 0;
+};
+/// To a replica: the log was cut so.
+struct log_cut {
+  log_index upto;
+};
+
 /// To a state worker: -> applied_position of a group.
 struct get_applied {
   partition_id group;
@@ -138,20 +151,31 @@ using state_worker_actor
   = api::state_actor::extend<caf::reacts_to<apply_committed>,
                              caf::replies_to<get_applied>::with<
                                raft::log_position>,
-                             caf::replies_to<read_log>::with<log_entries>>;
+                             caf::replies_to<read_log>::with<log_entries>,
+                             caf::replies_to<install_tables>::with<
+                               raft::log_position>,
+                             caf::replies_to<settle_group>::with<
+                               raft::log_position>>;
 
 /// A replica as the node itself sees it.
 using member_actor
   = api::replica_actor::extend<
     caf::reacts_to<raft_tick>, caf::reacts_to<raft_in>,
     caf::replies_to<propose_here>::with<model::outcome>,
-    caf::replies_to<read_here>::with<log_index>>;
+    caf::replies_to<read_here>::with<log_index>,
+    caf::replies_to<plan_cut>::with<raft::snapshot_meta>,
+    caf::reacts_to<log_cut>,
+    caf::replies_to<describe_snapshot>::with<snapshot_terms>,
+    caf::replies_to<weigh_snapshot>::with<bool>,
+    caf::replies_to<take_snapshot>::with<api::done>>;
 
 /// The node's only way to other nodes (peer.hpp).
 using gate_actor
   = caf::typed_actor<caf::reacts_to<raft_out>, caf::reacts_to<peer_greeted>,
                      caf::replies_to<propose_at>::with<model::outcome>,
-                     caf::replies_to<read_at>::with<log_index>>;
+                     caf::replies_to<read_at>::with<log_index>,
+                     caf::replies_to<offer_at>::with<std::uint64_t>,
+                     caf::replies_to<pull_at>::with<std::string>>;
 
 /// Who lives (membership.hpp).
 using membership_actor = caf::typed_actor<caf::reacts_to<peer_heard>,
@@ -177,6 +201,8 @@ struct replica_times {
   milliseconds leader_wait{4000};
   /// And for the leader's answer.
   milliseconds answer_wait{5000};
+  /// How long a snapshot may take to get to another member.
+  milliseconds snapshot_wait{1'900'000};
 };
 
 /// What a replica works with. References outlive it.
@@ -189,6 +215,8 @@ struct replica_parts {
   state_worker_actor worker;
   /// Null on a node that stands alone.
   gate_actor gate;
+  /// Whoever sends snapshots now; not asked on a node that stands alone.
+  std::function<snapshot_sender_actor()> sender;
   const clock& time;
   replica_times times;
   /// Proposals in progress at most, and their bytes.
@@ -226,6 +254,9 @@ MUSTER_LOCAL(runtime::peer_greeted)
 MUSTER_LOCAL(runtime::peer_heard)
 MUSTER_LOCAL(runtime::peer_missed)
 MUSTER_LOCAL(runtime::replica_ready)
+MUSTER_LOCAL(runtime::plan_cut)
+MUSTER_LOCAL(runtime::log_cut)
+MUSTER_LOCAL(raft::snapshot_meta)
 MUSTER_LOCAL(raft::stored_group)
 MUSTER_LOCAL(raft::log_position)
 #undef MUSTER_LOCAL

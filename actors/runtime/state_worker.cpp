@@ -15,6 +15,7 @@
 
 #include "actors/api/burst.hpp"
 #include "actors/core/model/apply.hpp"
+#include "actors/core/model/difference.hpp"
 #include "actors/core/model/queries.hpp"
 #include "actors/runtime/context.hpp"
 #include "actors/runtime/spine.hpp"
@@ -55,8 +56,11 @@ public:
   }
 
   void enqueue(const apply_committed& m);
-  void apply_all();
+  /// False if the worker has to stop.
+  bool apply_all();
   result<raft::log_position> applied(partition_id group);
+  caf::result<raft::log_position> settle(partition_id group);
+  caf::result<raft::log_position> install(const install_tables& m);
 
   /// Runs a read; a store that fails ends the worker, not the process.
   template <class F>
@@ -98,6 +102,7 @@ private:
                              std::vector<waiting_proposal>& waiting);
   result<void> finish(pending& all);
   void publish(const model::event& e);
+  result<void> replace(const install_tables& m);
   void stop(const error& reason);
 
   actor_type::pointer self_;
@@ -135,8 +140,10 @@ void state_worker_state::enqueue(const apply_committed& m) {
 }
 
 /// Works of many groups have come together by now: one commit for all.
-void state_worker_state::apply_all() {
+bool state_worker_state::apply_all() {
   const auto works = std::exchange(queued_, {});
+  if (works.empty())
+    return true; // a snapshot did not wait for its turn
   const auto run = [&]() -> result<void> {
     pending all;
     all.batch = parts_->tables.begin();
@@ -146,14 +153,18 @@ void state_worker_state::apply_all() {
     return finish(all);
   };
   try {
-    if (const auto done = run(); !done)
-      return stop(done.error());
+    if (const auto done = run(); !done) {
+      stop(done.error());
+      return false;
+    }
   } catch (const state_error& e) {
-    return stop(e.reason);
+    stop(e.reason);
+    return false;
   }
   for (const auto& w : works)
     if (w.replica)
       caf::anon_send(w.replica, applied_upto{applied_[w.work->group]});
+  return true;
 }
 
 result<void> state_worker_state::apply(pending& to, apply_work& work) {
@@ -242,6 +253,65 @@ void state_worker_state::publish(const model::event& e) {
     parts_->index.publish(change->key, change->now);
   parts_->route(e);
 }
+
+// -- snapshots ----------------------------------------------------------------
+
+caf::result<raft::log_position>
+state_worker_state::settle(partition_id group) {
+  const auto imported = parts_->tables.imported(group);
+  if (!imported)
+    return api::to_caf(imported.error());
+  // Nothing is done if the log begins there, or behind it.
+  if (imported->last.index != log_index{})
+    if (const auto cut = parts_->logs.compact(group, *imported); !cut)
+      return api::to_caf(cut.error());
+  const auto at = applied(group);
+  if (!at)
+    return api::to_caf(at.error());
+  return *at;
+}
+
+/// First the tables, then the log: a crash in between leaves a log that is older
+/// than the tables, which `settle` finds out. The other way round the entries
+/// would be missing.
+result<void> state_worker_state::replace(const install_tables& m) {
+  const auto at = applied(m.group);
+  if (!at)
+    return std::unexpected(at.error());
+  if (at->index >= m.meta.last.index)
+    return fail(errc::failed_precondition, "the tables are newer");
+  // Nobody else puts anything there until this is done.
+  applied_.erase(m.group);
+  parts_->index.drop([&](const config_key& k) {
+    return model::config_partition(k.space, k.group, parts_->partitions)
+           == m.group;
+  });
+  if (auto done = m.rows->finish(m.meta); !done)
+    return done;
+  return parts_->logs.compact(m.group, m.meta);
+}
+
+caf::result<raft::log_position>
+state_worker_state::install(const install_tables& m) {
+  // What was committed before comes first.
+  if (!apply_all())
+    return api::to_caf({errc::unavailable, "the worker stops"});
+  try {
+    const auto before = parts_->tables.reader(m.group);
+    if (const auto done = replace(m); !done)
+      return api::to_caf(done.error());
+    applied_[m.group] = m.meta.last;
+    reply{self_}.deliver(m.meta.last);
+    const auto after = parts_->tables.reader(m.group);
+    model::visit_differences(*before, *after, m.group, m.meta.last.index,
+                             parts_->route);
+  } catch (const state_error& e) {
+    stop(e.reason);
+  }
+  return caf::delegated<raft::log_position>{};
+}
+
+// -- reads --------------------------------------------------------------------
 
 caf::result<api::config_loaded>
 state_worker_state::load(const api::load_config& m, partition_id group) {
@@ -332,6 +402,8 @@ actor_type::behavior_type state_worker(pointer self,
     [&s](const read_log& m) { return s.read_entries(m); },
     [&s](const apply_committed& m) { s.enqueue(m); },
     [&s](apply_queued) { s.apply_all(); },
+    [&s](const install_tables& m) { return s.install(m); },
+    [&s](const settle_group& m) { return s.settle(m.group); },
     [&s](const get_applied& m) -> caf::result<raft::log_position> {
       auto at = s.applied(m.group);
       if (!at)

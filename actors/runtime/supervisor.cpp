@@ -62,6 +62,7 @@ private:
 
   void add_membership();
   void add_gate();
+  void add_snapshots();
   void add_writer();
   void add_worker(std::size_t index);
   void add_replica(partition_id p);
@@ -136,6 +137,26 @@ void supervisor_state::add_gate() {
                        {}});
 }
 
+void supervisor_state::add_snapshots() {
+  const auto add = [this](const char* what, auto spawn, auto& cell) {
+    children_.push_back({what,
+                         [this, spawn, &cell] {
+                           auto h = spawn(self_->system(),
+                                          {parts_->tables, parts_->handles,
+                                           parts_->self, parts_->context.time,
+                                           parts_->cluster->snapshots});
+                           cell.store(h);
+                           return untyped(h);
+                         },
+                         [&cell] { cell.store({}); },
+                         {},
+                         {}});
+  };
+  add("snapshot_sender", spawn_snapshot_sender, parts_->handles.snapshot_sender);
+  add("snapshot_receiver", spawn_snapshot_receiver,
+      parts_->handles.snapshot_receiver);
+}
+
 void supervisor_state::add_worker(std::size_t index) {
   auto& cell = parts_->handles.workers[index];
   children_.push_back(
@@ -156,9 +177,10 @@ void supervisor_state::add_worker(std::size_t index) {
 
 void supervisor_state::add_replica(partition_id p) {
   auto& cell = parts_->handles.replicas[p.value];
+  auto& sender = parts_->handles.snapshot_sender;
   children_.push_back(
     {"replica",
-     [this, &cell, p]() -> caf::actor {
+     [this, &cell, &sender, p]() -> caf::actor {
        auto writer = parts_->handles.writer.load();
        auto worker = parts_->handles.worker_of(p);
        auto gate = parts_->handles.gate.load();
@@ -172,6 +194,7 @@ void supervisor_state::add_replica(partition_id p) {
           .writer = std::move(writer),
           .worker = std::move(worker),
           .gate = std::move(gate),
+          .sender = [&sender] { return sender.load(); },
           .time = parts_->context.time,
           .times = parts_->cluster ? parts_->cluster->times : replica_times{},
           .starter = caf::actor{self_}});
@@ -203,6 +226,7 @@ void supervisor_state::start(supervisor_parts parts) {
   if (parts_->cluster) {
     add_membership();
     add_gate();
+    add_snapshots();
   }
   for (std::size_t i = 0; i < parts_->handles.workers.size(); ++i)
     add_worker(i);

@@ -22,9 +22,11 @@ struct node_handles {
   explicit node_handles(std::size_t partitions, std::size_t worker_count)
     : workers(worker_count), replicas(partitions + 1) {}
 
-  /// Null on a node that stands alone.
+  /// These are null on a node that stands alone.
   api::handle_cell<membership_actor> membership;
   api::handle_cell<gate_actor> gate;
+  api::handle_cell<snapshot_sender_actor> snapshot_sender;
+  api::handle_cell<snapshot_receiver_actor> snapshot_receiver;
   api::handle_cell<log_writer_actor> writer;
   std::vector<api::handle_cell<state_worker_actor>> workers;
   /// By partition number, 0…P.
@@ -54,6 +56,7 @@ struct cluster_options {
   /// may be silent before they count as down.
   milliseconds probe_every{2'000};
   std::uint32_t failures_max = 3;
+  snapshot_settings snapshots;
 };
 
 /// What the supervisor works with. References outlive it.

@@ -2,7 +2,6 @@
 // and come back, and without a majority nothing is acknowledged.
 #include <doctest/doctest.h>
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <map>
@@ -11,90 +10,18 @@
 #include <thread>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <caf/send.hpp>
 
 #include "actors/runtime/peer.hpp"
-#include "tests/unit/runtime/whole_node.hpp"
+#include "tests/unit/runtime/whole_cluster.hpp"
 
 using namespace muster;
 using namespace std::chrono_literals;
 
 namespace {
 
+using test::whole_cluster;
 using test::whole_node;
-
-/// Ports nobody has now, all different.
-template <std::size_t Count>
-std::array<std::uint16_t, Count> free_ports() {
-  std::array<std::uint16_t, Count> ports{};
-  std::array<int, Count> held{};
-  for (std::size_t i = 0; i < Count; ++i) {
-    held[i] = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    REQUIRE(bind(held[i], reinterpret_cast<sockaddr*>(&at), size) == 0);
-    REQUIRE(getsockname(held[i], reinterpret_cast<sockaddr*>(&at), &size) == 0);
-    ports[i] = ntohs(at.sin_port);
-  }
-  for (const auto fd : held)
-    close(fd);
-  return ports;
-}
-
-struct whole_cluster {
-  std::vector<std::unique_ptr<whole_node>> nodes;
-
-  whole_cluster() {
-    const auto ports = free_ports<3>();
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-      runtime::cluster_options options;
-      const auto member = [&](std::size_t at) {
-        return cluster::member{.id = node_id{at + 1},
-                               .host = "127.0.0.1",
-                               .http_port = ports[at],
-                               .cluster_port = ports[at]};
-      };
-      options.address = "127.0.0.1";
-      options.self = member(i);
-      options.probe_every = 100ms;
-      options.incarnation = "directory-" + std::to_string(i);
-      options.times.heartbeat_every = 50ms;
-      options.times.election_after = 300ms;
-      options.times.answer_wait = 1s;
-      options.times.leader_wait = 2s;
-      for (std::size_t other = 0; other < ports.size(); ++other)
-        if (other != i)
-          options.peers.push_back(member(other));
-      nodes.push_back(std::make_unique<whole_node>(node_id{i + 1}, options));
-      nodes.back()->begin();
-    }
-    for (auto& each : nodes)
-      each->wait_serving();
-  }
-
-  result<model::outcome> publish(std::size_t at, const config_key& key,
-                                 const std::string& content) {
-    caf::scoped_actor self{nodes[at]->node->system()};
-    return nodes[at]->publish(self, key, content);
-  }
-
-  std::string content(std::size_t at, const config_key& key) {
-    caf::scoped_actor self{nodes[at]->node->system()};
-    return nodes[at]->content(self, key);
-  }
-
-  void stop(std::size_t at) { nodes[at]->node.reset(); }
-  void restart(std::size_t at) {
-    nodes[at]->begin();
-    nodes[at]->wait_serving();
-  }
-};
 
 config_key key_of(std::size_t number) {
   return {"public", "g" + std::to_string(number % 11),
@@ -253,6 +180,7 @@ TEST_CASE("cluster: nothing acknowledged is lost while nodes come and go") {
   }
   stop = true;
   writer.join();
+  CHECK(acknowledged > 0);
   for (const auto& [n, values] : allowed)
     for (std::size_t at = 0; at < 3; ++at)
       whole_node::wait([&] {
@@ -278,6 +206,7 @@ TEST_CASE("cluster: each actor of a member may die") {
         for (std::size_t other = 0; other < 3; ++other)
           whole_node::wait(
               [&] { return c.content(other, key_of(n)) == value; });
+        CHECK(c.content(at, key_of(n)) == value);
       }
     }
 }

@@ -20,20 +20,39 @@ using namespace std::chrono_literals;
 
 inline constexpr auto deadline = 20s;
 
-/// A node over stores in memory, on real threads.
+/// What outlives a node.
+struct whole_stores {
+  virtual ~whole_stores() = default;
+  virtual raft::log_store& logs() = 0;
+  virtual raft::state_store& tables() = 0;
+};
+
+struct memory_stores final : whole_stores {
+  raft::log_store& logs() override { return all_logs; }
+  raft::state_store& tables() override { return all_tables; }
+  storage::memory_log_store all_logs;
+  storage::memory_state_store all_tables;
+};
+
+/// A node over stores in memory, if not told otherwise, on real threads.
 struct whole_node {
-  storage::memory_log_store logs;
-  storage::memory_state_store tables;
+  std::unique_ptr<whole_stores> stores;
+  raft::log_store& logs{stores->logs()};
+  raft::state_store& tables{stores->tables()};
   /// What the node made durable about its cluster.
   std::mutex memory_mutex;
   std::optional<pb::MembershipRecord> memory;
   std::optional<runtime::node> node;
 
-  explicit whole_node(runtime::housekeeper_settings housekeeping = {}) {
+  explicit whole_node(runtime::housekeeper_settings housekeeping = {})
+    : stores(std::make_unique<memory_stores>()) {
     start(housekeeping);
   }
   /// A member of a cluster; to be begun.
-  whole_node(node_id self, runtime::cluster_options cluster) {
+  whole_node(node_id self, runtime::cluster_options cluster,
+             std::unique_ptr<whole_stores> kept
+             = std::make_unique<memory_stores>())
+    : stores(std::move(kept)) {
     options.self = self;
     options.cluster = std::move(cluster);
     options.cluster->remember = [this](const pb::MembershipRecord& record) {
@@ -89,7 +108,23 @@ struct whole_node {
     body.set_content(content);
     body.set_md5("md5 of " + content);
     body.set_type("text");
-    const auto replica = node->replica(holder(key));
+    return propose(self, holder(key), std::move(command));
+  }
+
+  result<model::outcome> remove(caf::scoped_actor& self,
+                                const config_key& key) {
+    auto command = std::make_shared<pb::Command>();
+    command->set_time_ms(1);
+    auto& of = *command->mutable_config_remove()->mutable_key();
+    of.set_namespace_id(key.space);
+    of.set_group(key.group);
+    of.set_data_id(key.data_id);
+    return propose(self, holder(key), std::move(command));
+  }
+
+  result<model::outcome> propose(caf::scoped_actor& self, partition_id group,
+                                 std::shared_ptr<const pb::Command> command) {
+    const auto replica = node->replica(group);
     if (!replica)
       return fail(errc::unavailable, "no replica now");
     result<model::outcome> answer = fail(errc::unknown, "");

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <caf/scoped_actor.hpp>
+
+#include "tests/unit/runtime/relay.hpp"
+#include "tests/unit/runtime/whole_node.hpp"
+
+namespace muster::test {
+
+/// Ports nobody has now, all different.
+template <std::size_t Count>
+std::array<std::uint16_t, Count> free_ports() {
+  std::array<std::uint16_t, Count> ports{};
+  std::array<int, Count> held{};
+  for (std::size_t i = 0; i < Count; ++i) {
+    held[i] = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    REQUIRE(bind(held[i], reinterpret_cast<sockaddr*>(&at), size) == 0);
+    REQUIRE(getsockname(held[i], reinterpret_cast<sockaddr*>(&at), &size) == 0);
+    ports[i] = ntohs(at.sin_port);
+  }
+  for (const auto fd : held)
+    close(fd);
+  return ports;
+}
+
+/// Three nodes on loopback, each connection by way of a relay of its own.
+struct whole_cluster {
+  std::vector<std::unique_ptr<whole_node>> nodes;
+  /// From a node (first) to another.
+  std::map<std::pair<std::size_t, std::size_t>, std::unique_ptr<relay>> links;
+
+  /// `prepare` sees each node before it begins.
+  explicit whole_cluster(
+      const std::function<void(whole_node&)>& prepare = {},
+      const std::function<std::unique_ptr<whole_stores>()>& make_stores = [] {
+        return std::make_unique<memory_stores>();
+      }) {
+    const auto ports = free_ports<3>();
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+      runtime::cluster_options options;
+      const auto member = [&](std::size_t at, std::uint16_t port) {
+        return cluster::member{.id = node_id{at + 1},
+                               .host = "127.0.0.1",
+                               .http_port = ports[at],
+                               .cluster_port = port};
+      };
+      options.address = "127.0.0.1";
+      options.self = member(i, ports[i]);
+      options.probe_every = 100ms;
+      options.incarnation = "directory-" + std::to_string(i);
+      options.times.heartbeat_every = 50ms;
+      options.times.election_after = 300ms;
+      options.times.answer_wait = 1s;
+      options.times.leader_wait = 2s;
+      for (std::size_t other = 0; other < ports.size(); ++other) {
+        if (other == i)
+          continue;
+        const auto& link = links[{i, other}] =
+            std::make_unique<relay>(ports[other]);
+        options.peers.push_back(member(other, link->port()));
+      }
+      nodes.push_back(
+          std::make_unique<whole_node>(node_id{i + 1}, options, make_stores()));
+      if (prepare)
+        prepare(*nodes.back());
+      nodes.back()->begin();
+    }
+    for (auto& each : nodes)
+      each->wait_serving();
+  }
+
+  result<model::outcome> publish(std::size_t at, const config_key& key,
+                                 const std::string& content) {
+    caf::scoped_actor self{nodes[at]->node->system()};
+    return nodes[at]->publish(self, key, content);
+  }
+
+  std::string content(std::size_t at, const config_key& key) {
+    caf::scoped_actor self{nodes[at]->node->system()};
+    return nodes[at]->content(self, key);
+  }
+
+  void stop(std::size_t at) { nodes[at]->node.reset(); }
+  void restart(std::size_t at) {
+    nodes[at]->begin();
+    nodes[at]->wait_serving();
+  }
+
+  /// Nobody reaches that node, and it reaches nobody.
+  void cut(std::size_t at) {
+    for (auto& [ends, link] : links)
+      if (ends.first == at || ends.second == at)
+        link->cut();
+  }
+  void mend(std::size_t at) {
+    for (auto& [ends, link] : links)
+      if (ends.first == at || ends.second == at)
+        link->mend();
+  }
+};
+
+} // namespace muster::test
