@@ -113,8 +113,12 @@ void route(node_context& node, const model::event& event,
 void route(node_context& node, const model::event& event,
            const model::service_changed& change) {
   const auto slot = node.services.find(change.key.view());
-  if (!slot)
+  // Made through another node: this one has to show it, too.
+  if (!slot) {
+    if (const auto spaces = node.namespaces(); spaces && !change.removed)
+      caf::anon_send(spaces, api::open_service{{}, change.key});
     return;
+  }
   if (const auto to = slot->actor())
     caf::anon_send(to, event);
 }

@@ -45,6 +45,29 @@ TEST_CASE("cluster: what one node answered it shows, and all show it soon") {
           [&] { return c.content(at, key_of(n)) == std::to_string(n); });
 }
 
+TEST_CASE("cluster: a persistent instance is shown by nodes that had no such "
+          "service") {
+  whole_cluster c;
+  const service_key key{"public", "g", "s"};
+  auto command = std::make_shared<pb::Command>();
+  command->set_time_ms(1);
+  auto& put = *command->mutable_instance_put();
+  put.mutable_key()->set_namespace_id(key.space);
+  put.mutable_key()->set_group(key.group);
+  put.mutable_key()->set_service(key.service);
+  put.mutable_record()->set_ip("1.2.3.4");
+  put.mutable_record()->set_port(80);
+  put.mutable_record()->set_cluster("DEFAULT");
+  put.mutable_record()->set_weight(1);
+  caf::scoped_actor self{c.nodes[0]->node->system()};
+  REQUIRE(c.nodes[0]->propose(self, runtime::meta_partition, command));
+  for (const auto& each : c.nodes)
+    whole_node::wait([&] {
+      const auto slot = each->node->services().find(key.view());
+      return slot && slot->view() && slot->view()->hosts.size() == 1;
+    });
+}
+
 TEST_CASE("cluster: a node may go, and catches up when it comes back") {
   whole_cluster c;
   for (std::size_t gone = 0; gone < 3; ++gone) {
