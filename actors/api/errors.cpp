@@ -32,6 +32,8 @@ error from_caf(const caf::error& e) {
   if (e == caf::sec::request_receiver_down
       || e.category() == caf::atom("exit"))
     return {errc::unavailable, "the actor that was asked is restarting"};
+  if (e == caf::sec::cannot_connect_to_node)
+    return {errc::unavailable, "nobody takes connections there"};
   return {errc::internal, "unexpected actor error"};
 }
 

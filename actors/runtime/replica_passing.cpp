@@ -26,7 +26,7 @@ node_id replica_state::other_leader() const {
 
 caf::result<model::outcome>
 replica_state::pass(const std::shared_ptr<const pb::Command>& command) {
-  if (passed_writes_.size() >= parts_->proposals_max)
+  if (passed_writes_.size() + late_.size() >= parts_->proposals_max)
     return api::to_caf(
         {errc::resource_exhausted, "too many writes in progress"});
   auto named = std::make_shared<pb::Command>(*command);
@@ -41,7 +41,7 @@ replica_state::pass(const std::shared_ptr<const pb::Command>& command) {
 }
 
 caf::result<log_index> replica_state::pass_read() {
-  if (passed_reads_.size() >= parts_->proposals_max)
+  if (passed_reads_.size() + late_.size() >= parts_->proposals_max)
     return api::to_caf(
         {errc::resource_exhausted, "too many reads in progress"});
   pass_on(std::make_shared<passed_read>(
