@@ -10,7 +10,6 @@ namespace muster::naming {
 
 namespace {
 
-constexpr std::string_view heart_beat_suffix = "#true";
 constexpr std::string_view persistent_suffix = "#false";
 
 constexpr std::string_view interval_key = "preserved.heart.beat.interval";
@@ -61,8 +60,10 @@ std::string kind_refusal(const service_key& key, bool is_ephemeral) {
 }
 
 service_core::service_core(service_key key, const service_rules& rules,
-                           steady_time now)
-  : key_(std::move(key)), rules_(rules) {
+                           steady_time now, const sharing* shared)
+  : key_(std::move(key)), rules_(rules), shared_(shared) {
+  if (shared_)
+    shared_key_ = std::make_shared<const service_key>(key_);
   touched(now);
   dirty_ = false;
 }
@@ -77,9 +78,13 @@ void service_core::take_over(const service_view& last, steady_time now) {
     if (!h->registered->ephemeral)
       continue;
     auto& c = clients_[h->client_id];
-    c.kind = h->client_id.ends_with(heart_beat_suffix)
-               ? client_kind::heart_beat
-               : client_kind::orphan;
+    c.from = h->from;
+    if (!is_own(c))
+      c.kind = client_kind::remote;
+    else if (lives_by_beats(h->client_id))
+      c.kind = client_kind::heart_beat;
+    else
+      c.kind = client_kind::orphan;
     if (h->shown->healthy != h->registered->healthy)
       c.state = h->shown->healthy ? health::healed : health::sick;
     c.hosts.push_back(h);
@@ -114,7 +119,7 @@ void service_core::load(stored_service stored, steady_time now) {
   for (const auto& i : stored.instances) {
     auto id = i->ip + ':' + std::to_string(i->port);
     id += persistent_suffix;
-    fresh.push_back(host(filled_in(i), id, health::as_registered));
+    fresh.push_back(host(filled_in(i), id, health::as_registered, nullptr));
   }
   insert(fresh);
   lay_overrides_anew();
@@ -152,37 +157,49 @@ result<void> service_core::publish(std::string_view client_id,
                                    steady_time now) {
   if (auto ok = check_publication(instances); !ok)
     return ok;
+  if (instances.empty()) {
+    kind_fixed_ = true;
+    retract(client_id, now);
+    touched(now);
+    return {};
+  }
+  place(client_id, kind, health::as_registered, own_origin(false), instances,
+        now);
+  told(client_id, clients_.find(client_id)->second);
+  return {};
+}
+
+/// Puts a publication in the place of the client's earlier one.
+void service_core::place(std::string_view client_id, client_kind kind,
+                         health state, origin_ptr from,
+                         const std::vector<instance_ptr>& instances,
+                         steady_time now) {
   kind_fixed_ = true;
   auto found = clients_.find(client_id);
   if (found != clients_.end())
     erase(found->second.hosts);
-  if (instances.empty()) {
-    if (found != clients_.end())
-      clients_.erase(found);
-    touched(now);
-    return {};
-  }
-  if (found == clients_.end())
+  else
     found = clients_.try_emplace(std::string(client_id)).first;
   auto& c = found->second;
   c.kind = kind;
-  c.state = health::as_registered;
+  c.state = state;
+  c.from = std::move(from);
   c.seen = now;
   c.hosts.clear();
   c.hosts.reserve(instances.size());
   for (const auto& i : instances)
-    c.hosts.push_back(host(filled_in(i), client_id, c.state));
+    c.hosts.push_back(host(filled_in(i), client_id, c.state, c.from));
   set_times(c);
   insert(c.hosts);
   note_deadline(c);
   touched(now);
-  return {};
 }
 
 bool service_core::retract(std::string_view client_id, steady_time now) {
   const auto found = clients_.find(client_id);
   if (found == clients_.end())
     return false;
+  told_removed(client_id, found->second, true);
   erase(found->second.hosts);
   clients_.erase(found);
   touched(now);
@@ -206,9 +223,16 @@ result<beat_result> service_core::beat(std::string_view client_id,
     auto& c = found->second;
     c.seen = now;
     const auto& first = *c.hosts.front()->registered;
-    if (c.state == health::sick
-        || (c.state == health::as_registered && !first.healthy)) {
+    const bool heals = c.state == health::sick
+                       || (c.state == health::as_registered && !first.healthy);
+    if (heals)
       set_health(c, health::healed);
+    if (shared_ && (heals || !is_own(c) || c.from->taken)) {
+      c.kind = client_kind::heart_beat;
+      own(client_id, c, false);
+      note_deadline(c);
+    }
+    if (heals) {
       note_deadline(c);
       touched(now);
     }
@@ -243,11 +267,14 @@ void service_core::expire(steady_time now) {
     if (const auto due = deadline_of(c); due && *due <= now) {
       changed = true;
       if (const auto end = removal_of(c); end && *end <= now) {
+        told_removed(it->first, c, false);
         gone.insert(gone.end(), c.hosts.begin(), c.hosts.end());
         it = clients_.erase(it);
         continue;
       }
       set_health(c, health::sick);
+      if (shared_)
+        own(it->first, c, c.from->taken);
     }
     note_deadline(c);
     ++it;
@@ -332,7 +359,8 @@ instance_ptr service_core::filled_in(const instance_ptr& in) const {
 }
 
 hosted_ptr service_core::host(instance_ptr registered,
-                              std::string_view client_id, health state) const {
+                              std::string_view client_id, health state,
+                              const origin_ptr& from) const {
   const overlay* laid = nullptr;
   if (!overrides_.empty()) {
     const auto it = overrides_.find(
@@ -343,6 +371,7 @@ hosted_ptr service_core::host(instance_ptr registered,
                                                       : state == health::healed;
   auto out = std::make_shared<hosted_instance>();
   out->client_id = client_id;
+  out->from = from;
   if (laid || healthy != registered->healthy) {
     auto shown = std::make_shared<instance>(*registered);
     shown->healthy = healthy;
@@ -397,9 +426,13 @@ void service_core::set_health(client& c, health state) {
   if (c.state == state)
     return;
   c.state = state;
+  host_anew(c);
+}
+
+void service_core::host_anew(client& c) {
   for (auto& h : c.hosts) {
     const auto it = locate(h);
-    h = host(h->registered, h->client_id, state);
+    h = host(h->registered, h->client_id, c.state, c.from);
     *it = h;
   }
 }
@@ -419,9 +452,18 @@ bool service_core::is_checked(const client& c) const {
 
 /// When it goes, if nothing is heard of it; nothing: that is not for the clock.
 std::optional<steady_time> service_core::removal_of(const client& c) const {
-  if (c.kind == client_kind::orphan)
+  if (c.kind == client_kind::orphan && is_own(c))
     return c.seen + rules_.orphan_kept;
-  if (c.kind == client_kind::stream)
+  if (c.kind == client_kind::orphan) {
+    // A client that beats seldom needs its own time to be heard elsewhere.
+    const bool beats = lives_by_beats(c.hosts.front()->client_id);
+    const auto own_time
+      = std::min(rules_.client_kept, milliseconds(c.delete_after_ms));
+    return c.seen
+           + (beats ? std::max(rules_.lost_owner_kept, own_time)
+                    : rules_.lost_owner_kept);
+  }
+  if (c.kind != client_kind::heart_beat)
     return std::nullopt;
   const auto longest = c.seen + rules_.client_kept;
   if (!rules_.expire_instances || !is_checked(c))
@@ -460,7 +502,7 @@ bool service_core::is_present(const instance_place& place) const {
 void service_core::lay_overrides_anew() {
   std::unordered_map<const hosted_instance*, hosted_ptr> renewed;
   const auto renew = [&](hosted_ptr& h, health state) {
-    auto fresh = host(h->registered, h->client_id, state);
+    auto fresh = host(h->registered, h->client_id, state, h->from);
     renewed.emplace(h.get(), fresh);
     h = std::move(fresh);
   };
@@ -473,7 +515,7 @@ void service_core::lay_overrides_anew() {
     if (it != renewed.end())
       h = it->second;
     else
-      h = host(h->registered, h->client_id, health::as_registered);
+      h = host(h->registered, h->client_id, health::as_registered, nullptr);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "actors/core/base/clock.hpp"
 #include "actors/core/base/result.hpp"
 #include "actors/core/base/text.hpp"
+#include "actors/core/naming/publication.hpp"
 #include "actors/core/naming/view.hpp"
 
 /// One service: who publishes what, what is stored, and when things expire.
@@ -32,6 +33,9 @@ struct service_rules {
   bool forget_empty = true;
   /// How long a stream client's instances outlive a take-over unclaimed.
   milliseconds orphan_kept{15'000};
+  /// And how long instances outlive the node that owned them: SDKs reconnect to
+  /// another one and register anew within that time.
+  milliseconds lost_owner_kept{30'000};
   /// Kept overrides of an instance that is not there.
   milliseconds override_kept{60'000};
   std::size_t batch_max = 1'000;
@@ -72,7 +76,8 @@ std::string kind_refusal(const service_key& key, bool is_ephemeral);
 enum class client_kind : std::uint8_t {
   heart_beat, ///< by beats; expires
   stream,     ///< by its connection, which the shell watches
-  orphan,     ///< a stream client found in a predecessor's view: has to come back
+  orphan,     ///< by nobody: its owner is gone; has to come back
+  remote,     ///< by another node, which tells of its end
 };
 
 /// The state of one service. Owned by the service's actor, not thread-safe.
@@ -81,9 +86,14 @@ enum class client_kind : std::uint8_t {
 /// `publish_view()` builds it. Reads no clock: `now` may not fall between calls.
 /// After a crash a new core is brought up by `take_over()` and `load()`.
 /// Errors are returned and leave the state as it was.
+///
+/// In a cluster (`shared`, which outlives it) it also holds what clients of
+/// other nodes published, and says by `take_changes()` what others have to know.
+/// Which publication wins where two nodes claim one is decided here.
 class service_core {
 public:
-  service_core(service_key key, const service_rules& rules, steady_time now);
+  service_core(service_key key, const service_rules& rules, steady_time now,
+               const sharing* shared = nullptr);
 
   /// Starts from what the last core of this service published. Heart-beat
   /// clients get their full time anew, stream clients `orphan_kept`.
@@ -113,6 +123,34 @@ public:
 
   /// Marks and removes what has not beaten in time.
   void expire(steady_time now);
+
+  /// Another node's word on a publication. Taken if it is newer than what is
+  /// known, and shown; an orphan becomes remote again. What this node holds alive
+  /// itself it keeps, or claims anew, as `keeps` in service_sharing.cpp says;
+  /// `responsible`: by the members, this client is for this node.
+  void apply(const publication& p, bool responsible, steady_time now);
+
+  /// Another node removed it: so does this one, if the other owned it or the
+  /// client asked for it.
+  void apply_removal(const publication& p, steady_time now);
+
+  /// Its owner is gone, and this node is responsible: a heart-beat client gets
+  /// its full time anew. What is owned here already is told anew, and gets its
+  /// time anew if it was taken over and not heard since.
+  void adopt(std::string_view client_id, std::uint64_t revision,
+             steady_time now);
+
+  /// Its owner is gone, others may be responsible.
+  void abandon(std::string_view client_id, std::uint64_t revision,
+               steady_time now);
+
+  /// What others have to know since the last call; removals have no instances.
+  /// An orphan that went unclaimed is told as a removal in its owner's name, and
+  /// what was let go for another node's claim as that node published it.
+  std::vector<publication_ptr> take_changes();
+
+  /// The revision of a client's publication; 0 if there is none.
+  std::uint64_t revision_of(std::string_view client_id) const;
 
   /// Whether somebody watches: keeps the service alive.
   void set_watched(bool watched, steady_time now);
@@ -144,7 +182,7 @@ public:
   bool ephemeral() const noexcept { return definition_.ephemeral; }
 
 private:
-  enum class health : std::uint8_t { as_registered, sick, healed };
+  using health = beat_health;
 
   struct client {
     std::vector<hosted_ptr> hosts;
@@ -154,6 +192,8 @@ private:
     client_kind kind = client_kind::stream;
     health state = health::as_registered;
     bool checked = true; ///< its own metadata does not take it out
+    bool untold = false; ///< stands in `untold_`
+    origin_ptr from;     ///< null on a node that stands alone
   };
   using client_map = text_map<client>;
   struct overlay {
@@ -164,12 +204,22 @@ private:
 
   instance_ptr filled_in(const instance_ptr& in) const;
   result<void> check_publication(const std::vector<instance_ptr>& in) const;
+  void place(std::string_view client_id, client_kind kind, health state,
+             origin_ptr from, const std::vector<instance_ptr>& instances,
+             steady_time now);
   hosted_ptr host(instance_ptr registered, std::string_view client_id,
-                  health state) const;
+                  health state, const origin_ptr& from) const;
   std::vector<hosted_ptr>::iterator locate(const hosted_ptr& host);
   void insert(const std::vector<hosted_ptr>& hosts);
   void erase(const std::vector<hosted_ptr>& hosts);
   void set_health(client& c, health state);
+  void host_anew(client& c);
+  void own(std::string_view client_id, client& c, bool taken);
+  bool keeps(const client& c, const publication& p, bool responsible) const;
+  void told(std::string_view client_id, client& c);
+  void told_removed(std::string_view client_id, const client& c, bool asked);
+  origin_ptr own_origin(bool taken) const;
+  bool is_own(const client& c) const;
   void set_times(client& c) const;
   bool is_checked(const client& c) const;
   std::optional<steady_time> removal_of(const client& c) const;
@@ -182,6 +232,7 @@ private:
 
   const service_key key_;
   const service_rules& rules_;
+  const sharing* const shared_;
 
   service_definition definition_;
   bool has_record_ = false;
@@ -189,6 +240,10 @@ private:
   client_map clients_;
   std::vector<hosted_ptr> hosts_; ///< sorted as service_view::hosts
   std::map<instance_place, overlay> overrides_;
+  /// Clients that others have to hear of, removals among them.
+  std::vector<std::string> untold_;
+  std::vector<publication_ptr> removals_;
+  std::shared_ptr<const service_key> shared_key_;
 
   /// Lower bound of all clients' next deadlines.
   std::optional<steady_time> next_expiry_;

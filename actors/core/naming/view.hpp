@@ -32,6 +32,9 @@ struct instance {
 
 using instance_ptr = std::shared_ptr<const instance>;
 
+struct origin;
+using origin_ptr = std::shared_ptr<const origin>;
+
 /// An instance in a service's list: who published it, and the values to show
 /// after health and operator overrides were laid over the registered ones.
 struct hosted_instance {
@@ -43,6 +46,9 @@ struct hosted_instance {
   /// `<ip>:<port>#true` for heart-beat clients, `…#false` for persistent ones,
   /// the connection id for stream clients.
   std::string client_id;
+  /// Whose it is (publication.hpp); null on a node that stands alone, and for
+  /// persistent instances.
+  origin_ptr from{};
 };
 
 using hosted_ptr = std::shared_ptr<const hosted_instance>;
