@@ -46,6 +46,9 @@ struct publish_instances {
   /// The connection whose end retracts this; null for heart-beat clients.
   caf::actor owner;
   std::vector<std::shared_ptr<const naming::instance>> instances;
+  /// Done on this node even if another one is responsible for the client: here
+  /// and below. Set by nodes that ask each other.
+  bool here = false;
 };
 /// To the owner: what it published was refused (the answer went to who asked).
 struct publish_refused {
@@ -60,6 +63,7 @@ struct publish_refused {
 struct retract_instances {
   request_meta meta;
   std::string client_id;
+  bool here = false;
 };
 /// A heart-beat of an HTTP client. -> beat_answer
 struct beat_instance {
@@ -67,6 +71,7 @@ struct beat_instance {
   std::string client_id;
   /// Registers the instance if unknown (full beat); null = light beat.
   std::shared_ptr<const naming::instance> full;
+  bool here = false;
 };
 struct beat_answer {
   bool known = false; ///< false: the client has to register again

@@ -111,6 +111,8 @@ private:
   map_of<caf::actor> spaces_;
 };
 
+struct distro_share;
+
 /// One per node, made before the first actor, outlives the actor system. The
 /// functions may be called by any thread and return a null handle while the
 /// actor asked for is being restarted.
@@ -132,6 +134,9 @@ struct node_context {
   /// Which data directories the members have, as far as known here; null until
   /// anything is. Written by the membership actor.
   std::atomic<std::shared_ptr<const pb::MembershipRecord>> cluster{};
+
+  /// What services share with other nodes; null on a node that stands alone.
+  distro_share* distro = nullptr;
 
   serving_clock serving{time};
   event_directory owners{};

@@ -93,6 +93,11 @@ void door_state::take(const peer_traffic& m) {
   for (auto& [group, messages] : by_group)
     if (const auto to = replica(group.value))
       self_->send(to, std::move(messages));
+  if (const auto distro = parts_->handles.distro.load())
+    for (auto& each : *in.mutable_distro())
+      if (const node_id from{each.from()};
+          node_id{each.to()} == parts_->self && is_peer(from))
+        self_->send(distro, distro_in{from, std::move(*each.mutable_message())});
   if (const auto& from = self_->current_sender())
     self_->send(caf::actor_cast<caf::actor>(from),
                 peer_received{m.bytes.size()});

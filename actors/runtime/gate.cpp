@@ -71,6 +71,8 @@ public:
   }
 
   void collect(const raft_out& m);
+  void collect(const distro_out& m);
+  void flush_later();
   void flush();
   void tick();
   void connect(node_id to);
@@ -259,6 +261,27 @@ void gate_state::collect(const raft_out& m) {
   for (const auto& each : m.messages)
     if (auto* l = linked(each.to))
       raft::to_wire(m.group, each, *l->due.add_messages());
+  flush_later();
+}
+
+/// Distro leaves half of what may be unread to Raft.
+void gate_state::collect(const distro_out& m) {
+  auto* l = linked(m.to);
+  if (!l) {
+    if (const auto distro = parts_->handles.distro.load())
+      self_->send(distro, distro_unsent{m.to});
+    return;
+  }
+  if (l->unread + m.body->size() > parts_->unread_bytes_max / 2)
+    return;
+  auto& out = *l->due.add_distro();
+  out.set_from(parts_->self.value);
+  out.set_to(m.to.value);
+  out.set_message(*m.body);
+  flush_later();
+}
+
+void gate_state::flush_later() {
   if (!std::exchange(flush_due_, true))
     self_->send(self_, flush_traffic{});
 }
@@ -266,7 +289,7 @@ void gate_state::collect(const raft_out& m) {
 void gate_state::flush() {
   flush_due_ = false;
   for (auto& [_, l] : links_) {
-    if (l.due.messages().empty())
+    if (l.due.messages().empty() && l.due.distro().empty())
       continue;
     auto bytes = l.due.SerializeAsString();
     l.due.Clear();
@@ -355,6 +378,7 @@ gate_impl::behavior_type gate(pointer self, const peer_parts& parts) {
   s.start(parts);
   return {
       [&s](const raft_out& m) { s.collect(m); },
+      [&s](const distro_out& m) { s.collect(m); },
       [&s](const propose_at& m) { return s.propose(m); },
       [&s](const read_at& m) { return s.read(m); },
       [&s](const offer_at& m) {

@@ -61,6 +61,10 @@ struct node::impl {
               [this] { return handles.namespaces.load(); }},
       system(configured(config, options)) {
     context.naming_ready = [this] { ready(naming_up); };
+    if (options.cluster)
+      context.distro = &share;
+    else
+      parts_up = distro_up; // there is nobody to learn from
   }
 
   /// What is known of the members before anybody was heard.
@@ -93,10 +97,11 @@ struct node::impl {
             .draining = now == api::node_state::draining};
   }
 
-  /// One of the two parts of readiness is there.
+  /// One of the parts of readiness is there.
   void ready(unsigned part) {
     auto expected = api::node_state::starting;
-    if ((parts_up.fetch_or(part) | part) == (replicas_up | naming_up))
+    if ((parts_up.fetch_or(part) | part)
+        == (replicas_up | naming_up | distro_up))
       if (state.compare_exchange_strong(expected, api::node_state::serving)) {
         const std::lock_guard lock(serving_mutex);
         serving.notify_all();
@@ -105,6 +110,7 @@ struct node::impl {
 
   static constexpr unsigned replicas_up = 1;
   static constexpr unsigned naming_up = 2;
+  static constexpr unsigned distro_up = 4;
 
   /// Tells this start of the process from others. Never 0.
   const std::uint64_t boot
@@ -115,6 +121,8 @@ struct node::impl {
   api::config_index configs;
   api::service_directory services;
   node_handles handles;
+  distro_share share{{options.self, boot},
+                     [this] { return handles.distro.load(); }};
   std::atomic<api::node_state> state{api::node_state::starting};
   std::atomic<unsigned> parts_up{0};
   mutable std::mutex serving_mutex;
@@ -146,7 +154,8 @@ result<void> node::start() {
     .partitions = i.options.facts.partitions,
     .cluster = i.options.cluster,
     .own_facts = [&i] { return i.own_facts(); },
-    .replicas_ready = [&i] { i.ready(impl::replicas_up); }};
+    .replicas_ready = [&i] { i.ready(impl::replicas_up); },
+    .distro_ready = [&i] { i.ready(impl::distro_up); }};
   i.context.members = i.first_members();
   if (parts.cluster) {
     i.door = spawn_door(i.system, peers_of(parts));
@@ -253,6 +262,7 @@ std::vector<std::pair<std::string, caf::actor>> node::actors() const {
   add("gate", h.gate.load());
   add("snapshot_sender", h.snapshot_sender.load());
   add("snapshot_receiver", h.snapshot_receiver.load());
+  add("distro", h.distro.load());
   add("log_writer", h.writer.load());
   for (const auto& w : h.workers)
     add("state_worker", w.load());

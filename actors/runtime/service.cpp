@@ -13,6 +13,7 @@
 #include "actors/core/base/backoff.hpp"
 #include "actors/core/naming/change_rules.hpp"
 #include "actors/runtime/accept.hpp"
+#include "actors/runtime/distro.hpp"
 #include "actors/runtime/fan_out.hpp"
 #include "actors/runtime/monitors.hpp"
 
@@ -50,7 +51,7 @@ namespace muster::runtime {
 namespace {
 
 using impl_actor = api::service_actor::extend<
-  caf::reacts_to<flush_view>, caf::reacts_to<service_tick>,
+  caf::replies_to<distro_orders>::with<api::done>, caf::reacts_to<flush_view>, caf::reacts_to<service_tick>,
   caf::reacts_to<push_view>, caf::reacts_to<push_more>,
   caf::reacts_to<reload_stored>, caf::reacts_to<retired_long_enough>>;
 
@@ -113,6 +114,7 @@ private:
   void handle(const api::retract_instances& m, reply to);
   void handle(const api::beat_instance& m, reply to);
   void handle(const api::change_service& m, reply to);
+  void handle(const distro_orders& m, reply to);
   void handle(const api::watch_service& m, reply to);
   void handle(const api::unwatch_service& m, reply to);
 
@@ -130,6 +132,13 @@ private:
 
   template <class Answer, class M>
   void pass_on(const M& m, owed_reply to);
+
+  /// The node that is to do this, if it is another one.
+  template <class M>
+  std::optional<node_id> elsewhere(const M& m) const;
+  template <class Answer, class M>
+  void call(node_id node, M m, distro::client_call call, reply to);
+  void tell_others();
 
   /// The answer goes out with the next view, or at once if there is none due.
   template <class T>
@@ -157,6 +166,7 @@ private:
   impl_actor::pointer self_;
   service_parts parts_;
   const naming_settings& rules_;
+  distro_share* const share_; ///< null on a node that stands alone
   naming::service_core core_;
   monitors monitored_;
   /// Client ids by the connection that published.
@@ -199,7 +209,9 @@ service::service(impl_actor::pointer self, service_parts parts)
   : self_(self),
     parts_(std::move(parts)),
     rules_(parts_.node.naming),
-    core_(parts_.slot->key(), rules_.service, now()),
+    share_(parts_.node.distro),
+    core_(parts_.slot->key(), rules_.service, now(),
+          share_ ? &share_->sharing : nullptr),
     monitored_(self),
     hub_(rules_.watches_max) {
   core_.take_over(*parts_.slot->view(), now());
@@ -209,6 +221,12 @@ service::service(impl_actor::pointer self, service_parts parts)
 // -- requests -----------------------------------------------------------------
 
 void service::handle(const api::publish_instances& m, reply to) {
+  if (const auto node = m.owner ? std::nullopt : elsewhere(m)) {
+    using what = distro::client_call::what;
+    call<api::done>(*node, m, {what::publish, {}, m.client_id, 0, m.instances},
+                    std::move(to));
+    return;
+  }
   const auto kind = m.owner ? naming::client_kind::stream
                             : naming::client_kind::heart_beat;
   if (auto ok = core_.publish(m.client_id, kind, m.instances, now()); !ok) {
@@ -227,11 +245,25 @@ void service::handle(const api::publish_instances& m, reply to) {
 }
 
 void service::handle(const api::retract_instances& m, reply to) {
+  if (const auto node = elsewhere(m)) {
+    using what = distro::client_call::what;
+    call<api::done>(*node, m, {what::retract, {}, m.client_id, 0, {}},
+                    std::move(to));
+    return;
+  }
   core_.retract(m.client_id, now());
   answer_shown(std::move(to), api::done{});
 }
 
 void service::handle(const api::beat_instance& m, reply to) {
+  if (const auto node = elsewhere(m)) {
+    using what = distro::client_call::what;
+    distro::client_call beat{what::beat, {}, m.client_id, 0, {}};
+    if (m.full)
+      beat.instances.push_back(m.full);
+    call<api::beat_answer>(*node, m, std::move(beat), std::move(to));
+    return;
+  }
   const auto beat = core_.beat(m.client_id, m.full, now());
   if (!beat)
     to.fail(beat.error());
@@ -282,7 +314,10 @@ void service::on_down(const caf::down_msg& m) {
     return;
   }
   if (const auto owner = owners_.find(m.source); owner != owners_.end()) {
-    core_.retract(owner->second, now());
+    // When this node stops, its clients connect to others: it is not said that
+    // they ended.
+    if (!share_ || m.reason != caf::exit_reason::user_shutdown)
+      core_.retract(owner->second, now());
     owners_.erase(owner);
   }
   if (const auto target = caf::actor_cast<caf::actor>(m.source))
@@ -306,6 +341,7 @@ void service::flush() {
   flush_sent_ = false;
   if (core_.dirty()) {
     parts_.slot->publish(core_.publish_view(parts_.node.time.wall()));
+    tell_others();
     untold_ = true;
     if (!hub_.empty())
       arm_push();
@@ -346,6 +382,84 @@ void service::push_more_now() {
   telling_.step(rules_.fan_out_chunk);
   if (!telling_.empty())
     self_->send(self_, push_more{});
+}
+
+// -- other nodes --------------------------------------------------------------
+
+template <class M>
+std::optional<node_id> service::elsewhere(const M& m) const {
+  if (!share_ || m.here || !naming::lives_by_beats(m.client_id))
+    return std::nullopt;
+  const auto ring = share_->ring.load();
+  if (!ring)
+    return std::nullopt;
+  const auto node = ring->responsible(m.client_id);
+  return node == ring->self() ? std::nullopt : std::optional(node);
+}
+
+/// Has the responsible node do it. If that cannot be reached it is done here:
+/// this node owns the client from then on, and a client is never turned away
+/// because of a node it does not know.
+template <class Answer, class M>
+void service::call(node_id node, M m, distro::client_call call, reply to) {
+  call.service = core_.key();
+  call.revision = core_.revision_of(m.client_id);
+  m.here = true;
+  auto owed = share(std::move(to));
+  const auto do_here = [this, m, owed] { take<Answer>(m, std::move(*owed)); };
+  const auto distro = share_->actor();
+  if (!distro) {
+    do_here();
+    return;
+  }
+  self_
+    ->request(distro, rules_.request_timeout,
+              call_elsewhere{node, std::move(call)})
+    .then(
+      [this, owed, do_here](const distro::call_answer& a) {
+        const auto code = a.failure.code;
+        if (code == errc::unavailable || code == errc::unknown)
+          do_here();
+        else if (code != errc::ok)
+          owed->fail(a.failure);
+        else if constexpr (std::is_same_v<Answer, api::beat_answer>)
+          answer_shown(std::move(*owed), Answer{a.known, a.interval});
+        else
+          answer_shown(std::move(*owed), Answer{});
+      },
+      [do_here](const caf::error&) { do_here(); });
+}
+
+void service::handle(const distro_orders& m, reply to) {
+  using what = distro::order::what;
+  for (const auto& o : m.all) {
+    const auto& p = *o.publication;
+    switch (o.kind) {
+      case what::apply:
+        core_.apply(p, o.responsible, now());
+        break;
+      case what::remove:
+        core_.apply_removal(p, now());
+        break;
+      case what::adopt:
+        core_.adopt(p.client_id, p.from.revision, now());
+        break;
+      case what::abandon:
+        core_.abandon(p.client_id, p.from.revision, now());
+        break;
+    }
+  }
+  answer_shown(std::move(to), api::done{});
+}
+
+/// The view shows it already: a distro that is just starting reads it there.
+void service::tell_others() {
+  if (!share_)
+    return;
+  auto changes = core_.take_changes();
+  const auto distro = share_->actor();
+  if (!changes.empty() && distro)
+    self_->send(distro, publications_changed{std::move(changes)});
 }
 
 // -- what is stored -----------------------------------------------------------
@@ -539,7 +653,10 @@ void service::pass_on(const M& m, owed_reply to) {
               api::open_service{{}, parts_.slot->key()})
     .then(
       [this, m, to](const api::service_opened& next) {
-        self_->request(next.slot->actor(), rules_.request_timeout, m)
+        // Untyped: orders of distro are known in this folder only.
+        self_
+          ->request(caf::actor_cast<caf::actor>(next.slot->actor()),
+                    rules_.request_timeout, m)
           .then([to](const Answer& a) { to->deliver(a); }, fail_with(to));
       },
       fail_with(to));
@@ -557,6 +674,7 @@ run_service(impl_actor::stateful_pointer<holder<service>> self,
     [&s](const api::retract_instances& m) { return s.accept<done>(m); },
     [&s](const api::beat_instance& m) { return s.accept<api::beat_answer>(m); },
     [&s](const api::change_service& m) { return s.accept<model::outcome>(m); },
+    [&s](const distro_orders& m) { return s.accept<done>(m); },
     [&s](const api::watch_service& m) {
       return s.accept<naming::service_view_ptr>(m);
     },

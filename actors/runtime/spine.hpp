@@ -129,6 +129,22 @@ struct log_cut {
   log_index upto;
 };
 
+/// To the gate: a pb::DistroMessage for another node's distro. May be lost; if
+/// there is no way, distro is told so.
+struct distro_out {
+  node_id to;
+  std::shared_ptr<const std::string> body;
+};
+/// To distro: from another node's.
+struct distro_in {
+  node_id from;
+  std::string body;
+};
+/// To distro: there is no way to that node now.
+struct distro_unsent {
+  node_id to;
+};
+
 /// To a state worker: -> applied_position of a group.
 struct get_applied {
   partition_id group;
@@ -171,7 +187,8 @@ using member_actor
 
 /// The node's only way to other nodes (peer.hpp).
 using gate_actor
-  = caf::typed_actor<caf::reacts_to<raft_out>, caf::reacts_to<peer_greeted>,
+  = caf::typed_actor<caf::reacts_to<raft_out>, caf::reacts_to<distro_out>,
+                     caf::reacts_to<peer_greeted>,
                      caf::replies_to<propose_at>::with<model::outcome>,
                      caf::replies_to<read_at>::with<log_index>,
                      caf::replies_to<offer_at>::with<std::uint64_t>,
@@ -253,6 +270,9 @@ MUSTER_LOCAL(runtime::read_log)
 MUSTER_LOCAL(runtime::peer_greeted)
 MUSTER_LOCAL(runtime::peer_heard)
 MUSTER_LOCAL(runtime::peer_missed)
+MUSTER_LOCAL(runtime::distro_out)
+MUSTER_LOCAL(runtime::distro_in)
+MUSTER_LOCAL(runtime::distro_unsent)
 MUSTER_LOCAL(runtime::replica_ready)
 MUSTER_LOCAL(runtime::plan_cut)
 MUSTER_LOCAL(runtime::log_cut)

@@ -63,6 +63,7 @@ private:
   void add_membership();
   void add_gate();
   void add_snapshots();
+  void add_distro();
   void add_writer();
   void add_worker(std::size_t index);
   void add_replica(partition_id p);
@@ -157,6 +158,20 @@ void supervisor_state::add_snapshots() {
       parts_->handles.snapshot_receiver);
 }
 
+void supervisor_state::add_distro() {
+  auto& handles = parts_->handles;
+  children_.push_back({"distro",
+                       [this, &handles] {
+                         return untyped(spawn_distro(
+                             self_->system(),
+                             {parts_->context, handles, *parts_->context.distro,
+                              parts_->distro_ready}));
+                       },
+                       [&handles] { handles.distro.store({}); },
+                       {},
+                       {}});
+}
+
 void supervisor_state::add_worker(std::size_t index) {
   auto& cell = parts_->handles.workers[index];
   children_.push_back(
@@ -233,6 +248,8 @@ void supervisor_state::start(supervisor_parts parts) {
   for (std::uint64_t p = 0; p <= parts_->partitions; ++p)
     add_replica(partition_id{p});
   add_namespaces();
+  if (parts_->cluster)
+    add_distro();
   for (std::size_t i = 0; i < children_.size(); ++i)
     start_child_now(i);
 }

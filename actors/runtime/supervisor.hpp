@@ -12,6 +12,7 @@
 #include "actors/api/handle_cell.hpp"
 #include "actors/api/node.hpp"
 #include "actors/runtime/context.hpp"
+#include "actors/runtime/distro.hpp"
 #include "actors/runtime/spine.hpp"
 
 /// Starts the node's own actors and starts them anew when they die.
@@ -27,6 +28,7 @@ struct node_handles {
   api::handle_cell<gate_actor> gate;
   api::handle_cell<snapshot_sender_actor> snapshot_sender;
   api::handle_cell<snapshot_receiver_actor> snapshot_receiver;
+  api::handle_cell<distro_actor> distro;
   api::handle_cell<log_writer_actor> writer;
   std::vector<api::handle_cell<state_worker_actor>> workers;
   /// By partition number, 0…P.
@@ -72,6 +74,8 @@ struct supervisor_parts {
   std::function<cluster::member_facts()> own_facts;
   /// Called once every replica has applied what it found at start.
   std::function<void()> replicas_ready;
+  /// Called by any thread, each time distro knows what its peers know.
+  std::function<void()> distro_ready;
 };
 
 /// To the supervisor: this stream's actor ends with the node.
