@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -88,9 +87,6 @@ private:
       if (!was || was->state != each.state)
         spdlog::info("member {} is {}", each.address(), name_of(each.state));
     }
-    for (const auto& each : parts_->followers())
-      if (each)
-        caf::anon_send(each, api::members_changed{list});
   }
 
   membership_impl::pointer self_;

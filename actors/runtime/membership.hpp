@@ -14,8 +14,6 @@ struct membership_parts {
   const cluster_options& options;
   /// What this node says about itself, asked anew each time.
   std::function<cluster::member_facts()> own_facts;
-  /// Gets `api::members_changed` after each change; may return null handles.
-  std::function<std::vector<caf::actor>()> followers;
 };
 
 /// The gate tells it whom it heard and whom it missed. The caller monitors it.

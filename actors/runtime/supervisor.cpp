@@ -113,10 +113,7 @@ void supervisor_state::add_membership() {
                            self_->system(),
                            {.context = parts_->context,
                             .options = *parts_->cluster,
-                            .own_facts = parts_->own_facts,
-                            .followers = [] {
-                              return std::vector<caf::actor>{};
-                            }});
+                            .own_facts = parts_->own_facts});
                          cell.store(h);
                          return untyped(h);
                        },
