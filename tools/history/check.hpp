@@ -51,8 +51,8 @@ verdict check_key(std::span<const operation> operations,
                   const bounds& within = {});
 
 /// The part of a violation that shows it: a few operations of which none can be
-/// left out, in order of invocation, with the writes of the contents that they
-/// speak of. Empty if there is no violation within the bounds.
+/// left out, in order of invocation, with the writes (failed ones too) of the
+/// contents that they speak of. Empty if there is no violation within the bounds.
 std::vector<operation> offending(std::span<const operation> operations,
                                  const bounds& within = {});
 

@@ -116,7 +116,9 @@ std::string shown(const std::optional<std::string>& content) {
 
 std::string what_of(const operation& o) {
   const auto asked = o.node;
-  const auto known = o.outcome == fate::unknown ? " (unknown)" : "";
+  const auto known = o.outcome == fate::unknown  ? " (unknown)"
+                     : o.outcome == fate::failed ? " (failed)"
+                                                 : "";
   switch (o.what) {
   case action::publish:
     return "publish " + shown(o.content) + " at " + asked + known;

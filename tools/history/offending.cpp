@@ -62,10 +62,21 @@ public:
 
   /// As they were recorded, not as loosened.
   history take() const {
+    std::set<std::size_t> firm;
+    std::set<std::string_view> contents;
+    for (const auto& o : left_) {
+      if (!is_firm(o))
+        continue;
+      firm.insert(o.line);
+      if (o.content)
+        contents.insert(*o.content);
+      if (o.what == action::compare_and_set)
+        contents.insert(o.expected);
+    }
     history out;
-    for (const auto& o : left_)
-      if (is_told(o))
-        out.push_back(all_[o.line]);
+    for (std::size_t i = 0; i < all_.size(); ++i)
+      if (firm.contains(i) || is_write_of(contents, all_[i]))
+        out.push_back(all_[i]);
     std::ranges::stable_sort(out, {}, &operation::invoked);
     return out;
   }
@@ -105,16 +116,10 @@ private:
     }
   }
 
-  /// What asks something of the store, and unknown writes of what is asked for.
-  bool is_told(const operation& o) const {
-    if (o.outcome != fate::unknown)
-      return o.outcome == fate::ok;
-    return o.content && std::ranges::any_of(left_, [&](const auto& each) {
-             return is_firm(each)
-                    && (each.content == o.content
-                        || (each.what == action::compare_and_set
-                            && each.expected == *o.content));
-           });
+  static bool is_write_of(const std::set<std::string_view>& contents,
+                          const operation& o) {
+    return (o.what == action::publish || o.what == action::compare_and_set)
+           && contents.contains(*o.content);
   }
 
   std::span<const operation> all_;
