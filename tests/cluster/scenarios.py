@@ -119,13 +119,15 @@ def bridge(stage):
 
 
 def halves(stage):
-    """Nobody has a majority; then all meet again."""
-    for _ in stage.rounds(1):
+    """Nobody has a majority, for longer than anybody waits; then all meet again. What
+    a leader had in its log alone may be committed then."""
+    for _ in stage.rounds(2):
+        stage.play(1)
         count = len(stage.nodes)
         for one in range(count):
             for other in range(one):
                 stage.network.cut_both(one, other)
-        stage.play(3)
+        stage.play_until(time.monotonic_ns(), 7)
         stage.network.heal()
         since = time.monotonic_ns()
         stage.wait_for_progress(since, "a cut between all")
