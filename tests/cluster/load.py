@@ -5,7 +5,7 @@ import random
 import threading
 import time
 
-from cluster.client import ANSWER_S_MAX, Client
+from cluster.client import ANSWER_S_MAX, GrpcClient, HttpClient
 from cluster.history import OK
 
 GET_SHARE, SWAP_SHARE, DELETE_SHARE = 0.45, 0.22, 0.03
@@ -14,19 +14,22 @@ PAUSE_S = 0.03
 # How often a client that was let down stays with its node.
 STAY_SHARE = 0.3
 POLL_HOLD_S = 10
+# Every so many workers one speaks gRPC.
+GRPC_EVERY = 4
 
 
 class Party(threading.Thread):
     """A thread with one client that goes from node to node when it is let down."""
 
     PATIENCE_S = ANSWER_S_MAX
+    client_kind = HttpClient
 
     def __init__(self, name, nodes, history, seed, gate):
         super().__init__(name=name, daemon=True)
         self._rng = random.Random(seed)
         self._nodes = nodes
         self._recorder = history.recorder(name)
-        self._client = Client(self._rng.choice(nodes), self._recorder, self.PATIENCE_S)
+        self._client = self._client_of(self._rng.choice(nodes))
         self._ended = threading.Event()
         self._gate = gate
         self._sequence = 0
@@ -59,7 +62,10 @@ class Party(threading.Thread):
         node = self.next_node()
         if node is not self._client.node:
             self._client.close()
-            self._client = Client(node, self._recorder, self.PATIENCE_S)
+            self._client = self._client_of(node)
+
+    def _client_of(self, node):
+        return self.client_kind(node, self._recorder, self.PATIENCE_S)
 
     def next_node(self):
         """Where to go after being let down."""
@@ -79,19 +85,23 @@ class Worker(Party):
     def act(self):
         key, kind = self._rng.choice(self._keys), self._rng.random()
         if kind < GET_SHARE:
-            done = self._client.get(key, self._rng.choice((1, 3)))
+            done = self._client.get(key)
             if done and done[0] == OK:
                 self._seen[key] = done[1]
         elif kind < GET_SHARE + DELETE_SHARE:
-            done = self._client.delete(key, self._rng.choice((1, 2)))
+            done = self._client.delete(key)
         elif kind < GET_SHARE + DELETE_SHARE + SWAP_SHARE and self._seen.get(key):
             content = self.new_content()
             done = self._client.swap(key, self._seen[key], content)
             if done == (OK, True):
                 self._seen[key] = content
         else:
-            done = self._client.publish(key, self.new_content(), self._rng.choice((1, 2)))
+            done = self._client.publish(key, self.new_content())
         return done is not None and done[0] == OK
+
+
+class GrpcWorker(Worker):
+    client_kind = GrpcClient
 
 
 class Probe(Party):
@@ -167,7 +177,8 @@ class Load:
             return kind(f"{kind.__name__.lower()}-{number}", nodes, history, rng.random(), gate,
                         *more)
         self.probes = [party(Probe, n, self._gate) for n in range(probes)]
-        self._writers = [party(Worker, n, self._gate, self.keys) for n in range(workers)]
+        self._writers = [party(GrpcWorker if n % GRPC_EVERY == 0 else Worker, n, self._gate,
+                               self.keys) for n in range(workers)]
         self._writers += self.probes
         always = threading.Event()
         always.set()

@@ -6,7 +6,7 @@ import statistics
 import time
 from pathlib import Path
 
-from cluster.client import Client
+from cluster.client import HttpClient
 from cluster.cluster import Cluster
 from cluster.history import OK, History
 from cluster.load import Load
@@ -82,7 +82,7 @@ class Stage:
         return [each for each in self.nodes if each is not node]
 
     def client(self, node, name):
-        return Client(node, self.history.recorder(f"{name}-{time.monotonic_ns()}"))
+        return HttpClient(node, self.history.recorder(f"{name}-{time.monotonic_ns()}"))
 
     def wait_for_progress(self, since_ns, what):
         """Until every group took a write that was asked for since then."""

@@ -31,6 +31,7 @@ import grpc
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 import server as musterd  # noqa: E402
+from nacos_payload import decode, encode  # noqa: E402
 
 CALL_DEADLINE_S = 30
 # Recorded times are a range, not a value: the recording machine was busy, and so
@@ -38,61 +39,6 @@ CALL_DEADLINE_S = 30
 LATE_FACTOR, LATE_EXTRA_S = 1.5, 4.0
 EARLY_FACTOR, EARLY_FROM_S = 0.5, 1.0
 ABSENT = object()
-
-
-# -- the envelope, by hand ------------------------------------------------------
-
-def varint(value):
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes(out) + bytes([value])
-
-
-def field(number, data):
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def encode(kind, headers, client_ip, body):
-    metadata = field(3, kind.encode())
-    for name, value in headers.items():
-        metadata += field(7, field(1, name.encode()) + field(2, value.encode()))
-    metadata += field(8, client_ip.encode())
-    return field(2, metadata) + field(3, field(2, body))
-
-
-def fields(data):
-    at = 0
-
-    def number():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-    while at < len(data):
-        tag = number()
-        assert tag & 7 == 2, "only length-delimited fields are used"
-        size = number()
-        yield tag >> 3, data[at:at + size]
-        at += size
-
-
-def decode(data):
-    """(type, body as JSON value) of a Payload."""
-    kind, body = "", b""
-    for outer, value in fields(data):
-        for inner, text in fields(value):
-            if outer == 2 and inner == 3:
-                kind = text.decode()
-            if outer == 3 and inner == 2:
-                body = text
-    return kind, json.loads(body)
 
 
 # -- one TCP connection -----------------------------------------------------------
