@@ -14,8 +14,9 @@
 # build/test-logs/NAME.log. The last line has to be
 #   N passed, N failed, N skipped
 # A line that begins with "SKIP: " says why something was skipped, one that
-# begins with "FAIL: " what failed. A status other than 0, a kill, or a missing
-# last line count as one failure.
+# begins with "FAIL: " what failed, and one that begins with "board: " tells
+# figures: words of the form name=value. A status other than 0, a kill, or a
+# missing last line count as one failure.
 # Environment: ROOT, MUSTERD, MUSTER_TEST_LONG (1 with --long), CI. Helpers:
 # tools/lib/server.sh for shell, tests/support/server.py for Python.
 
