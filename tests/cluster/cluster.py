@@ -4,7 +4,7 @@ import signal
 
 from support.server import Server
 
-READY_S = 30
+READY_S = 60
 
 
 class Cluster:
