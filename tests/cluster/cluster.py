@@ -10,12 +10,12 @@ READY_S = 60
 class Cluster:
     """Starts a node at each place of a network; `nodes` are Servers with a name."""
 
-    def __init__(self, network, label):
+    def __init__(self, network, label, binary=None):
         members = ",".join(f"{host}:{port}" for host, port, _ in network.places)
         args = ["--members", members, *network.node_arguments]
         self.nodes = []
         for number, (host, port, wrap) in enumerate(network.places, 1):
-            node = Server(host=host, port=port, wrap=wrap, ready_s=READY_S,
+            node = Server(host=host, port=port, wrap=wrap, ready_s=READY_S, binary=binary,
                           name=f"cluster-{label}-n{number}",
                           args=args)
             node.name = f"n{number}"

@@ -41,8 +41,8 @@ class Party(threading.Thread):
                 self._gate.wait()
                 if not self.act():
                     self._let_down()
-        except Exception as problem:  # pylint: disable=broad-except
-            self.error = problem  # shown by `Load.stop`
+        except Exception as problem:  # raised again by `Load`
+            self.error = problem
         finally:
             self._client.close()
 

@@ -8,6 +8,7 @@ that does one thing at a time could have answered so. See README.md.
 import argparse
 import os
 import random
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -50,12 +51,17 @@ def again(scenario, options):
             f"--minutes {options.minutes:g} --seed {options.seed}")
 
 
+def program_of(scenario):
+    musterd = Path(os.environ.get("MUSTERD", ROOT / "build/release/musterd"))
+    return musterd.with_name("musterd-fault") if scenario.loses_power else musterd
+
+
 def play(scenario, options):
-    """The board's line, or AssertionError."""
+    """Prints the board's line; AssertionError for what did not hold."""
     network = scenario.network(options.nodes)
     try:
         with Stage(scenario.name, network, f"{options.seed} {scenario.name}",
-                   options.minutes) as stage:
+                   options.minutes, program_of(scenario)) as stage:
             scenario.play(stage)
             figures, findings = stage.judge()
     finally:
@@ -68,6 +74,8 @@ def play(scenario, options):
 
 def main():
     options = parse()
+    # Whoever ends this also ends the nodes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     if options.list:
         for each in SCENARIOS:
             print(f"{each.name:12} {each.about}")
@@ -84,7 +92,7 @@ def main():
         try:
             play(scenario, options)
             passed += 1
-        except Exception as problem:  # pylint: disable=broad-except
+        except Exception as problem:  # the other scenarios are played all the same
             failed += 1
             print(f"FAIL: {scenario.name}: {problem}\n  again: {again(scenario, options)}")
             if not isinstance(problem, AssertionError):

@@ -21,6 +21,8 @@ class Scenario:
     about: str
     network: type
     play: Callable
+    # A SIGKILL takes everything with it that was not synced.
+    loses_power: bool = False
 
 
 def calm(stage):
@@ -47,7 +49,7 @@ def kill_one(stage):
 
 def crash_cycles(stage):
     """What was acknowledged is looked at before anything is written over it."""
-    for number in stage.rounds(8):
+    for number in stage.rounds(5):
         stage.play(stage.rng.uniform(0.2, 1.0))
         share = stage.rng.choice((1, 2, 3)) if number else 3
         victims = stage.rng.sample(stage.nodes, min(share, len(stage.nodes)))
@@ -187,6 +189,8 @@ SCENARIOS = [
     Scenario("l1", "v1, v2 and v3 on all nodes, nothing goes wrong", Loopback, calm),
     Scenario("n1", "kill -9 of each leader", Loopback, kill_one),
     Scenario("d1", "kill -9 of one, two and all nodes", Loopback, crash_cycles),
+    Scenario("d2", "power loss of one, two and all nodes", Loopback, crash_cycles,
+             loses_power=True),
     Scenario("n5", "SIGSTOP of a leader, then SIGCONT", Loopback, freeze),
     Scenario("n2-isolate", "each node alone, clients on both sides", Namespaces, isolate),
     Scenario("n2-one-way", "deaf and mute nodes", Namespaces, one_way),

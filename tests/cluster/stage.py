@@ -22,13 +22,13 @@ INTERRUPTION_MS_MIN = 500
 class Stage:
     """As a context manager it is a cluster that serves, under load."""
 
-    def __init__(self, name, network, seed, minutes=0, **load):
+    def __init__(self, name, network, seed, minutes=0, binary=None):
         self.name = name
         self.network = network
         self.rng = random.Random(seed)
         self.history = History()
-        self.cluster = Cluster(network, name)
-        self.load = Load(self.cluster.nodes, self.history, self.rng.random(), **load)
+        self.cluster = Cluster(network, name, binary)
+        self.load = Load(self.cluster.nodes, self.history, self.rng.random())
         self.interruptions_ms = []
         self.refusals_s = []
         self._minutes = minutes
