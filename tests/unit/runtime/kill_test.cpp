@@ -117,9 +117,12 @@ struct registrar {
   bool all_shown() const {
     std::map<std::string, std::set<std::string>> shown;
     for (const auto* name : {"s0", "s1", "s2"})
-      if (const auto slot = f.node->services().find(key(name).view()))
-        for (const auto& h : slot->view()->hosts)
+      if (const auto slot = f.node->services().find(key(name).view())) {
+        // A range-for would keep a part of what is looked at alone.
+        const auto view = slot->view();
+        for (const auto& h : view->hosts)
           shown[name].insert(h->shown->ip);
+      }
     return std::ranges::all_of(registered, [&](const auto& one) {
       return shown[one.first].contains(one.second);
     });
