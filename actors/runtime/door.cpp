@@ -97,7 +97,8 @@ void door_state::take(const peer_traffic& m) {
     for (auto& each : *in.mutable_distro())
       if (const node_id from{each.from()};
           node_id{each.to()} == parts_->self && is_peer(from))
-        self_->send(distro, distro_in{from, std::move(*each.mutable_message())});
+        self_->send(distro,
+                    distro_in{from, std::move(*each.mutable_message())});
   if (const auto& from = self_->current_sender())
     self_->send(caf::actor_cast<caf::actor>(from),
                 peer_received{m.bytes.size()});
@@ -266,8 +267,9 @@ caf::actor spawn_door(caf::actor_system& system, peer_parts parts) {
 
 result<void> publish_door(caf::actor_system& system, const caf::actor& door,
                           const std::string& address, std::uint16_t port) {
-  const auto sockets = spawn_peer_sockets(system);
   caf::scoped_actor self{system};
+  const auto sockets =
+      spawn_peer_sockets(system, caf::actor_cast<caf::actor>(self));
   result<void> done;
   self->request(sockets, peer_answer_timeout, caf::publish_atom::value, port,
                 caf::actor_cast<caf::strong_actor_ptr>(door),

@@ -137,7 +137,8 @@ void gate_state::connect(node_id to) {
   if (l.door || std::exchange(l.connecting, true))
     return;
   l.delay.started(parts_->time.steady());
-  const auto sockets = spawn_peer_sockets(self_->system());
+  const auto sockets =
+      spawn_peer_sockets(self_->system(), caf::actor_cast<caf::actor>(self_));
   self_
       ->request(sockets, connect_timeout, caf::connect_atom::value, l.peer.host,
                 l.peer.cluster_port)

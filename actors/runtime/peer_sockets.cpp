@@ -91,11 +91,22 @@ bool connect_within(int fd, const addrinfo& to, milliseconds at_most) {
 
 class peer_sockets : public caf::io::middleman_actor_impl {
 public:
-  peer_sockets(caf::actor_config& cfg, caf::actor broker,
+  peer_sockets(caf::actor_config& cfg, caf::actor broker, caf::actor_addr owner,
                peer_socket_times times)
-      : middleman_actor_impl(cfg, std::move(broker)), times_(times) {}
+      : middleman_actor_impl(cfg, std::move(broker)), owner_(std::move(owner)),
+        times_(times) {}
 
   const char* name() const override { return "peer_sockets"; }
+
+  behavior_type make_behavior() override {
+    auto behavior = middleman_actor_impl::make_behavior();
+    // In place of the base's, which forgets connections it could hand out
+    // again.
+    set_down_handler(
+        [this](const caf::down_msg&) { quit(caf::exit_reason::kill); });
+    monitor(owner_);
+    return behavior;
+  }
 
   void on_exit() override {
     // The other end did not say who it is: the broker would keep the socket.
@@ -136,6 +147,7 @@ protected:
   }
 
 private:
+  caf::actor_addr owner_;
   peer_socket_times times_;
   int begun_ = -1;
 };
@@ -143,11 +155,12 @@ private:
 } // namespace
 
 caf::io::middleman_actor spawn_peer_sockets(caf::actor_system& system,
+                                            const caf::actor& owner,
                                             peer_socket_times times) {
   auto broker =
       system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
   return system.spawn<peer_sockets, caf::detached + caf::hidden>(
-      std::move(broker), times);
+      std::move(broker), owner.address(), times);
 }
 
 } // namespace muster::runtime

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <caf/actor.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/io/middleman_actor.hpp>
 
@@ -22,8 +23,10 @@ struct peer_socket_times {
 
 /// A middleman of its own thread, for one attempt to connect or one port to
 /// publish. The caller ends it: by `user_shutdown` when it has the answer, by
-/// `kill` to give up what was begun.
+/// `kill` to give up what was begun. It does not outlive its owner: its thread
+/// would keep the actor system from ending.
 caf::io::middleman_actor spawn_peer_sockets(caf::actor_system& system,
+                                            const caf::actor& owner,
                                             peer_socket_times times = {});
 
 } // namespace muster::runtime

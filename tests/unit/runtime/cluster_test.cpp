@@ -10,6 +10,11 @@
 #include <thread>
 #include <vector>
 
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <caf/send.hpp>
 
 #include "actors/runtime/peer.hpp"
@@ -232,4 +237,34 @@ TEST_CASE("cluster: each actor of a member may die") {
         CHECK(c.content(at, key_of(n)) == value);
       }
     }
+}
+
+TEST_CASE("cluster: a node stops while a peer takes a connection and is mute") {
+  const auto mute = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  REQUIRE(bind(mute, reinterpret_cast<sockaddr*>(&at), size) == 0);
+  REQUIRE(listen(mute, 8) == 0);
+  REQUIRE(getsockname(mute, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+  const auto member = [](std::uint64_t id, std::uint16_t port) {
+    return cluster::member{.id = node_id{id},
+                           .host = "127.0.0.1",
+                           .http_port = port,
+                           .cluster_port = port};
+  };
+  runtime::cluster_options options;
+  options.address = "127.0.0.1";
+  options.self = member(1, test::free_ports<1>()[0]);
+  options.peers = {member(2, ntohs(at.sin_port))};
+  whole_node n(node_id{1}, options);
+  n.begin();
+  // The kernel has the connection; nobody will ever say anything on it.
+  pollfd came{mute, POLLIN, 0};
+  REQUIRE(poll(&came, 1, 5'000) == 1);
+  const auto before = std::chrono::steady_clock::now();
+  n.node.reset();
+  CHECK(std::chrono::steady_clock::now() - before < 5s);
+  close(mute);
 }
