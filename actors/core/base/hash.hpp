@@ -16,16 +16,25 @@ constexpr std::uint64_t mix(std::uint64_t x) noexcept {
   return x ^ (x >> 33U);
 }
 
-/// FNV-1a with its bits spread. `seed` chains texts: a hash of several is not
-/// the hash of their concatenation.
-constexpr std::uint64_t stable_hash(std::string_view text,
-                                    std::uint64_t seed = 0) noexcept {
-  std::uint64_t hash = 0xcbf29ce484222325ULL ^ seed;
+/// Where a chain of fnv1a() begins.
+inline constexpr std::uint64_t fnv_basis = 0xcbf29ce484222325ULL;
+
+/// 64-bit FNV-1a of a text, going on from `hash`. Source: the IETF's draft
+/// "The FNV Non-Cryptographic Hash Algorithm".
+constexpr std::uint64_t fnv1a(std::string_view text,
+                              std::uint64_t hash = fnv_basis) noexcept {
   for (const char c : text) {
     hash ^= static_cast<unsigned char>(c);
     hash *= 0x100000001b3ULL;
   }
-  return mix(hash);
+  return hash;
+}
+
+/// FNV-1a with its bits spread. `seed` chains texts: a hash of several is not
+/// the hash of their concatenation.
+constexpr std::uint64_t stable_hash(std::string_view text,
+                                    std::uint64_t seed = 0) noexcept {
+  return mix(fnv1a(text, fnv_basis ^ seed));
 }
 
 } // namespace muster

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/core/base/hash.hpp"
 #include "actors/core/base/invariant.hpp"
 
 namespace muster::cluster {
@@ -29,12 +30,7 @@ member_list_ptr alone(member self) {
 }
 
 node_id id_of(std::string_view host, std::uint16_t http_port) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const unsigned char c :
-       std::string(host) + ":" + std::to_string(http_port)) {
-    hash ^= c;
-    hash *= 0x100000001b3U;
-  }
+  const auto hash = fnv1a(std::string(host) + ":" + std::to_string(http_port));
   return node_id{hash != 0 ? hash : 1};
 }
 

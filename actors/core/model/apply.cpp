@@ -1,5 +1,6 @@
 #include "actors/core/model/apply.hpp"
 
+#include "actors/core/base/hash.hpp"
 #include "actors/core/base/invariant.hpp"
 #include "actors/core/model/apply_step.hpp"
 
@@ -102,16 +103,8 @@ applied apply(const pb::Command& command, partition_id partition,
 partition_id config_partition(std::string_view space, std::string_view group,
                               std::uint64_t count) {
   MUSTER_INVARIANT(count > 0, "a cluster has config partitions");
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  const auto mix = [&hash](char c) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3ULL;
-  };
-  for (const char c : space)
-    mix(c);
-  mix('\0');
-  for (const char c : group)
-    mix(c);
+  using namespace std::string_view_literals;
+  const auto hash = fnv1a(group, fnv1a("\0"sv, fnv1a(space)));
   return partition_id{1 + hash % count};
 }
 
