@@ -37,4 +37,11 @@ error from_caf(const caf::error& e) {
   return {errc::internal, "unexpected actor error"};
 }
 
+error write_error(const caf::error& e) {
+  auto out = from_caf(e);
+  if (!is_ours(e))
+    out.code = errc::unknown;
+  return out;
+}
+
 } // namespace muster::api

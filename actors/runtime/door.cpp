@@ -124,10 +124,7 @@ caf::result<std::string> door_state::propose(const peer_propose& m) {
             promise.deliver(out.SerializeAsString());
           },
           [promise](const caf::error& e) mutable {
-            auto why = api::from_caf(e);
-            if (!api::is_ours(e))
-              why.code = errc::unknown;
-            promise.deliver(api::to_caf(why));
+            promise.deliver(api::to_caf(api::write_error(e)));
           });
   return promise;
 }
