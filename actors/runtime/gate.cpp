@@ -104,6 +104,7 @@ private:
   void connected(link& l, const caf::actor& door);
   void failed(link& l, const std::string& why);
   void lost(link& l, const std::string& why);
+  void silent(link& l, const caf::actor_addr& asked, const std::string& why);
   result<cluster::member_facts> read_hello(const link& l,
                                            const peer_hello& m) const;
   peer_hello own_hello(const link& l) const;
@@ -240,20 +241,30 @@ void gate_state::probe() {
     }
     self_->request(l.door, peer_hello_timeout, own_hello(l))
         .then(
-            [this, &l](const peer_hello& m) {
-              l.probes_lost = 0;
-              if (const auto facts = read_hello(l, m))
-                tell_membership(peer_heard{l.peer.id, *facts});
-            },
-            [this, &l, asked = l.door.address()](const caf::error&) {
-              tell_membership(peer_missed{l.peer.id});
-              if (!l.door || l.door.address() != asked
-                  || ++l.probes_lost < probes_lost_max)
+            [this, &l, asked = l.door.address()](const peer_hello& m) {
+              const auto facts = read_hello(l, m);
+              if (!facts) {
+                silent(l, asked, facts.error().message);
                 return;
-              self_->demonitor(l.door);
-              lost(l, "it does not answer");
+              }
+              l.probes_lost = 0;
+              tell_membership(peer_heard{l.peer.id, *facts});
+            },
+            [this, &l, asked = l.door.address()](const caf::error& e) {
+              silent(l, asked, api::from_caf(e).message);
             });
   }
+}
+
+/// A probe brought nothing that can be used, for one because the other node has
+/// another data directory now.
+void gate_state::silent(link& l, const caf::actor_addr& asked,
+                        const std::string& why) {
+  tell_membership(peer_missed{l.peer.id});
+  if (!l.door || l.door.address() != asked || ++l.probes_lost < probes_lost_max)
+    return;
+  self_->demonitor(l.door);
+  lost(l, why);
 }
 
 // -- traffic ------------------------------------------------------------------
@@ -339,13 +350,7 @@ caf::result<model::outcome> gate_state::propose(const propose_at& m) {
                                        in.message(), log_index{in.index()},
                                        in.id(), in.existed()});
           },
-          [to](const caf::error& e) {
-            auto why = api::from_caf(e);
-            // Without an answer it may have happened.
-            if (!api::is_ours(e))
-              why.code = errc::unknown;
-            to->fail(why);
-          });
+          [to](const caf::error& e) { to->fail(api::write_error(e)); });
   return caf::delegated<model::outcome>{};
 }
 

@@ -143,8 +143,9 @@ void membership_state::enter() {
   self_->request(meta, enter_timeout, api::propose{{}, std::move(command)})
       .then(
           [this](const model::outcome& o) {
-            entering_ = false;
-            if (o.code != errc::ok)
+            // What is refused once stays so: it is not asked for again.
+            entering_ = o.code != errc::ok;
+            if (entering_)
               spdlog::critical("this node is not taken into the cluster: {}",
                                o.message);
           },
