@@ -6,6 +6,7 @@
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <spdlog/spdlog.h>
 
 #include "actors/core/distro/distro_core.hpp"
 #include "actors/runtime/accept.hpp"

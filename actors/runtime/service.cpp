@@ -51,8 +51,9 @@ namespace muster::runtime {
 namespace {
 
 using impl_actor = api::service_actor::extend<
-  caf::replies_to<distro_orders>::with<api::done>, caf::reacts_to<flush_view>, caf::reacts_to<service_tick>,
-  caf::reacts_to<push_view>, caf::reacts_to<push_more>,
+  caf::replies_to<distro_orders>::with<api::done>, caf::reacts_to<flush_view>,
+  caf::reacts_to<service_tick>, caf::reacts_to<push_view>,
+  caf::reacts_to<push_more>,
   caf::reacts_to<reload_stored>, caf::reacts_to<retired_long_enough>>;
 
 /// Ticks closer together than this are merged into one.

@@ -60,14 +60,12 @@ private:
     bool waits = false;
   };
 
-  void add_membership();
-  void add_gate();
-  void add_snapshots();
-  void add_distro();
-  void add_writer();
+  /// A child whose handle is in `cell` while it runs.
+  template <class Handle, class Spawn>
+  void add(const char* what, api::handle_cell<Handle>& cell, Spawn spawn);
+  void add_cluster();
   void add_worker(std::size_t index);
   void add_replica(partition_id p);
-  void add_namespaces();
 
   caf::event_based_actor* self_;
   std::optional<supervisor_parts> parts_;
@@ -75,11 +73,6 @@ private:
   std::set<partition_id> ready_;
   std::unordered_set<caf::actor_addr> connections_;
 };
-
-template <class Handle>
-caf::actor untyped(const Handle& h) {
-  return caf::actor_cast<caf::actor>(h);
-}
 
 raft::configuration members_of(const supervisor_parts& parts) {
   raft::configuration members;
@@ -91,162 +84,98 @@ raft::configuration members_of(const supervisor_parts& parts) {
   return members;
 }
 
-void supervisor_state::add_writer() {
-  auto& cell = parts_->handles.writer;
-  children_.push_back({"log_writer",
-                       [this, &cell] {
-                         auto h = spawn_log_writer(self_->system(),
-                                                   parts_->logs);
+template <class Handle, class Spawn>
+void supervisor_state::add(const char* what, api::handle_cell<Handle>& cell,
+                           Spawn spawn) {
+  children_.push_back({what,
+                       [&cell, spawn] {
+                         auto h = spawn();
+                         if (!h)
+                           return caf::actor{};
                          cell.store(h);
-                         return untyped(h);
+                         return caf::actor_cast<caf::actor>(h);
                        },
                        [&cell] { cell.store({}); },
                        {},
                        {}});
 }
 
-void supervisor_state::add_membership() {
-  auto& cell = parts_->handles.membership;
-  children_.push_back({"membership",
-                       [this, &cell] {
-                         auto h = spawn_membership(
-                           self_->system(),
-                           {.context = parts_->context,
-                            .options = *parts_->cluster,
-                            .own_facts = parts_->own_facts});
-                         cell.store(h);
-                         return untyped(h);
-                       },
-                       [&cell] { cell.store({}); },
-                       {},
-                       {}});
-}
-
-void supervisor_state::add_gate() {
-  auto& cell = parts_->handles.gate;
-  children_.push_back({"gate",
-                       [this, &cell] {
-                         auto h = spawn_gate(self_->system(), peers_of(*parts_));
-                         cell.store(h);
-                         return untyped(h);
-                       },
-                       [&cell] { cell.store({}); },
-                       {},
-                       {}});
-}
-
-void supervisor_state::add_snapshots() {
-  const auto add = [this](const char* what, auto spawn, auto& cell) {
-    children_.push_back({what,
-                         [this, spawn, &cell] {
-                           auto h = spawn(self_->system(),
-                                          {parts_->tables, parts_->handles,
-                                           parts_->self, parts_->context.time,
-                                           parts_->cluster->snapshots});
-                           cell.store(h);
-                           return untyped(h);
-                         },
-                         [&cell] { cell.store({}); },
-                         {},
-                         {}});
+void supervisor_state::add_cluster() {
+  auto& h = parts_->handles;
+  auto& system = self_->system();
+  add("membership", h.membership, [this, &system] {
+    return spawn_membership(system, {.context = parts_->context,
+                                     .options = *parts_->cluster,
+                                     .own_facts = parts_->own_facts});
+  });
+  add("gate", h.gate,
+      [this, &system] { return spawn_gate(system, peers_of(*parts_)); });
+  const auto snapshots = [this] {
+    return snapshot_parts{parts_->tables, parts_->handles, parts_->self,
+                          parts_->context.time, parts_->cluster->snapshots};
   };
-  add("snapshot_sender", spawn_snapshot_sender, parts_->handles.snapshot_sender);
-  add("snapshot_receiver", spawn_snapshot_receiver,
-      parts_->handles.snapshot_receiver);
-}
-
-void supervisor_state::add_distro() {
-  auto& handles = parts_->handles;
-  children_.push_back({"distro",
-                       [this, &handles] {
-                         return untyped(spawn_distro(
-                             self_->system(),
-                             {parts_->context, handles, *parts_->context.distro,
-                              parts_->distro_ready}));
-                       },
-                       [&handles] { handles.distro.store({}); },
-                       {},
-                       {}});
+  add("snapshot_sender", h.snapshot_sender, [&system, snapshots] {
+    return spawn_snapshot_sender(system, snapshots());
+  });
+  add("snapshot_receiver", h.snapshot_receiver, [&system, snapshots] {
+    return spawn_snapshot_receiver(system, snapshots());
+  });
 }
 
 void supervisor_state::add_worker(std::size_t index) {
-  auto& cell = parts_->handles.workers[index];
-  children_.push_back(
-    {"state_worker",
-     [this, &cell] {
-       auto& context = parts_->context;
-       auto h = spawn_state_worker(
-         self_->system(),
-         {parts_->logs, parts_->tables, context.configs, parts_->partitions,
-          [&context](const model::event& e) { route_event(context, e); }});
-       cell.store(h);
-       return untyped(h);
-     },
-     [&cell] { cell.store({}); },
-     {},
-     {}});
+  add("state_worker", parts_->handles.workers[index], [this] {
+    auto& context = parts_->context;
+    return spawn_state_worker(
+        self_->system(),
+        {parts_->logs, parts_->tables, context.configs, parts_->partitions,
+         [&context](const model::event& e) { route_event(context, e); }});
+  });
 }
 
 void supervisor_state::add_replica(partition_id p) {
-  auto& cell = parts_->handles.replicas[p.value];
-  auto& sender = parts_->handles.snapshot_sender;
-  children_.push_back(
-    {"replica",
-     [this, &cell, &sender, p]() -> caf::actor {
-       auto writer = parts_->handles.writer.load();
-       auto worker = parts_->handles.worker_of(p);
-       auto gate = parts_->handles.gate.load();
-       if (!writer || !worker || (parts_->cluster && !gate))
-         return {};
-       auto h = spawn_replica(
-         self_->system(),
-         {.group = p,
-          .self = parts_->self,
-          .members = members_of(*parts_),
-          .writer = std::move(writer),
-          .worker = std::move(worker),
-          .gate = std::move(gate),
-          .sender = [&sender] { return sender.load(); },
-          .time = parts_->context.time,
-          .times = parts_->cluster ? parts_->cluster->times : replica_times{},
-          .starter = caf::actor{self_}});
-       cell.store(h);
-       return untyped(h);
-     },
-     [&cell] { cell.store({}); },
-     {},
-     {}});
-}
-
-void supervisor_state::add_namespaces() {
-  auto& cell = parts_->handles.namespaces;
-  children_.push_back({"namespaces",
-                       [this, &cell] {
-                         auto h = spawn_namespaces(self_->system(),
-                                                   parts_->context);
-                         cell.store(h);
-                         return untyped(h);
-                       },
-                       [&cell] { cell.store({}); },
-                       {},
-                       {}});
+  add("replica", parts_->handles.replicas[p.value],
+      [this, p]() -> member_actor {
+        auto& h = parts_->handles;
+        auto writer = h.writer.load();
+        auto worker = h.worker_of(p);
+        auto gate = h.gate.load();
+        if (!writer || !worker || (parts_->cluster && !gate))
+          return {};
+        return spawn_replica(
+            self_->system(),
+            {.group = p,
+             .self = parts_->self,
+             .members = members_of(*parts_),
+             .writer = std::move(writer),
+             .worker = std::move(worker),
+             .gate = std::move(gate),
+             .sender = [&h] { return h.snapshot_sender.load(); },
+             .time = parts_->context.time,
+             .times =
+                 parts_->cluster ? parts_->cluster->times : replica_times{},
+             .starter = caf::actor{self_}});
+      });
 }
 
 void supervisor_state::start(supervisor_parts parts) {
   parts_.emplace(std::move(parts));
-  add_writer();
-  if (parts_->cluster) {
-    add_membership();
-    add_gate();
-    add_snapshots();
-  }
-  for (std::size_t i = 0; i < parts_->handles.workers.size(); ++i)
+  auto& h = parts_->handles;
+  add("log_writer", h.writer,
+      [this] { return spawn_log_writer(self_->system(), parts_->logs); });
+  if (parts_->cluster)
+    add_cluster();
+  for (std::size_t i = 0; i < h.workers.size(); ++i)
     add_worker(i);
   for (std::uint64_t p = 0; p <= parts_->partitions; ++p)
     add_replica(partition_id{p});
-  add_namespaces();
+  add("namespaces", h.namespaces,
+      [this] { return spawn_namespaces(self_->system(), parts_->context); });
   if (parts_->cluster)
-    add_distro();
+    add("distro", h.distro, [this, &h] {
+      return spawn_distro(
+          self_->system(),
+          {parts_->context, h, *parts_->context.distro, parts_->distro_ready});
+    });
   for (std::size_t i = 0; i < children_.size(); ++i)
     start_child_now(i);
 }
@@ -317,9 +246,9 @@ caf::behavior supervisor(pointer self, const supervisor_parts& parts) {
   });
   s.start(parts);
   return {
-    [&s](const start_child& m) { s.start_child_now(m.index); },
-    [&s](const replica_ready& m) { s.on_ready(m); },
-    [&s](const adopt_connection& m) { s.adopt(m); },
+      [&s](const start_child& m) { s.start_child_now(m.index); },
+      [&s](const replica_ready& m) { s.on_ready(m); },
+      [&s](const adopt_connection& m) { s.adopt(m); },
   };
 }
 
