@@ -38,6 +38,11 @@ constexpr milliseconds read_every{1'000};
 constexpr milliseconds read_timeout{1'000};
 constexpr milliseconds enter_timeout{15'000};
 
+bool has_member(const pb::MembershipRecord& record, node_id id) {
+  const auto& all = record.members();
+  return std::ranges::find(all, id.value, &pb::MemberRecord::node) != all.end();
+}
+
 class membership_state {
 public:
   static inline const char* name = "membership";
@@ -106,11 +111,7 @@ void membership_state::read_record() {
           [this](const api::cluster_loaded& m) {
             if (m.record)
               learn(*m.record);
-            const auto& members = m.record ? m.record->members()
-                                           : pb::MembershipRecord{}.members();
-            if (std::ranges::find(members, parts_->options.self.id.value,
-                                  &pb::MemberRecord::node)
-                == members.end())
+            if (!m.record || !has_member(*m.record, parts_->options.self.id))
               enter();
           },
           [](const caf::error&) {});

@@ -191,7 +191,10 @@ TEST_CASE("snapshot: tables larger than the memory that is taken for them") {
   const auto ms = std::chrono::duration_cast<milliseconds>(took).count();
   MESSAGE("tables of ", large / mib, " MiB made twice and sent in ", ms,
           " ms, peak memory ", grown / mib, " MiB more");
+#ifndef __SANITIZE_ADDRESS__
+  // Freed memory stays with the process there, as much as these tables have.
   CHECK(grown < large / 2);
+#endif
 }
 
 TEST_CASE("snapshot: a node that was away too long comes back as the others") {
