@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <functional>
 
 #include "protocols/common/json_out.hpp"
@@ -93,7 +94,7 @@ std::string upper(std::string_view text) {
 bool is_state(std::string_view text) {
   using enum api::member_state;
   return std::ranges::any_of(
-      std::initializer_list{starting, up, suspicious, down, draining},
+      std::array{starting, up, suspicious, down, draining},
       [&](auto each) { return name_of(each) == text; });
 }
 
