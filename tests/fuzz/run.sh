@@ -43,10 +43,11 @@ for program in "${targets[@]}"; do
 done
 wait
 
-passed=0 failed=0
+passed=0 failed=0 inputs=0
 for program in "${targets[@]}"; do
   name=$(basename "$program")
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$logs/fuzz-$name.log")
+  inputs=$((inputs + ${runs:-0}))
   if [ "$(cat "$logs/fuzz-$name.result")" = ok ] && [ "${runs:-0}" -gt 0 ]; then
     passed=$((passed + 1))
     echo "$name: $runs inputs in $seconds s"
@@ -56,5 +57,6 @@ for program in "${targets[@]}"; do
     tail -25 "$logs/fuzz-$name.log"
   fi
 done
+echo "board: suite=fuzz fuzz_inputs=$inputs fuzz_findings=$failed"
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]

@@ -197,7 +197,7 @@ def main():
           f"{options.cycles} --seed {options.seed}", flush=True)
     rng = random.Random(options.seed)
     writers = [Writer(n, random.Random(rng.random())) for n in range(WRITERS)]
-    failed, starts = 0, []
+    failed, lost, starts = 0, 0, []
     server = Server(name="crash")
     try:
         server.start()
@@ -207,6 +207,7 @@ def main():
             wrong = check_all(server, writers)
             if wrong:
                 failed += 1
+                lost += len(wrong)
                 print(f"FAIL: cycle {cycle}: {len(wrong)} keys: " + "; ".join(wrong[:5]),
                       flush=True)
     except AssertionError as problem:
@@ -224,6 +225,7 @@ def main():
     if starts:
         print(f"{acked} writes acknowledged, {refused} refused, {len(starts)} kills; start "
               f"median {statistics.median(starts):.2f} s, longest {max(starts):.2f} s")
+    print(f"board: suite=crash acked_writes={acked} lost={lost} kills={len(starts)}")
     if acked == 0:
         failed += 1
         print("FAIL: no write was acknowledged: nothing was shown")

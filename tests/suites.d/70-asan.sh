@@ -28,5 +28,7 @@ while read -r file; do
   failed=$((failed + FAILED))
   skipped=$((skipped + SKIPPED))
 done < <(suite_files)
+printf 'board: suite=asan sanitized_tests=%s sanitizer_failures=%s\n' \
+  "$passed" "$failed"
 printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 [ $unit = 0 ] && [ "$failed" = 0 ]
