@@ -30,6 +30,7 @@ class Stage:
         self.cluster = Cluster(network, name, binary)
         self.load = Load(self.cluster.nodes, self.history, self.rng.random())
         self.interruptions_ms = []
+        self._outages_noted = 0
         self.refusals_s = []
         self._minutes = minutes
         self._loaded = False
@@ -91,6 +92,7 @@ class Stage:
 
     def note_outages(self, since_ns):
         """How long those groups had to wait that were interrupted."""
+        self._outages_noted += 1
         self.interruptions_ms += [each for each in self.load.outages(since_ns)
                                   if each >= INTERRUPTION_MS_MIN]
 
@@ -149,7 +151,7 @@ class Stage:
         waits = sorted(self.interruptions_ms)
         if not waits:
             return {}
-        return {"interruptions": len(waits),
+        return {"faults": self._outages_noted, "interruptions": len(waits),
                 "outage_ms_p50": round(statistics.median(waits)),
                 "outage_ms_p99": round(waits[min(len(waits) - 1, len(waits) * 99 // 100)])}
 

@@ -10,14 +10,15 @@ import sys
 from support.server import ROOT
 
 from . import loadgen
+from .clusters import CLUSTERS
 from .rates import RATES, measure
 from .resources import RESOURCES, Row, raise_file_limit
 
 OUTPUT = ROOT / "build/bench"
 FULL = {"rounds": 3, "seconds": 5.0, "many": 100_000, "publishes": 5_000_000, "idle": 20_000,
-        "fanout-1000": 1000, "fanout-5000": 5000}
+        "fanout-1000": 1000, "fanout-5000": 5000, "fail-over-minutes": 7}
 QUICK = {"rounds": 1, "seconds": 1.0, "many": 10_000, "publishes": 50_000, "idle": 1000,
-         "fanout-1000": 200, "fanout-5000": 500}
+         "fanout-1000": 200, "fanout-5000": 500, "fail-over-minutes": 0}
 VERDICTS = {True: "pass", False: "MISS", None: ""}
 
 
@@ -42,10 +43,15 @@ def rate_rows(rate):
 
 
 def parse(arguments):
-    names = [rate.name for rate in RATES] + list(RESOURCES)
+    of_one = [rate.name for rate in RATES if rate.nodes == 1] + list(RESOURCES)
+    of_many = [rate.name for rate in RATES if rate.nodes > 1] + list(CLUSTERS)
+    names = of_one + of_many
     parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__)
     parser.add_argument("--only", action="append", metavar="WORK", default=[],
-                        help="may be repeated or a comma list; there are: " + ", ".join(names))
+                        help="may be repeated or a comma list; there are: " + ", ".join(of_one))
+    parser.add_argument("--cluster", action="store_true",
+                        help="the works of clusters instead of those of one node: "
+                             + ", ".join(of_many))
     parser.add_argument("--rounds", type=int, help="default 3; medians are shown")
     parser.add_argument("--seconds", type=float, help="of each round, default 5")
     parser.add_argument("--quick", action="store_true",
@@ -59,7 +65,7 @@ def parse(arguments):
     for key in ("rounds", "seconds"):
         if getattr(options, key):
             sizes[key] = getattr(options, key)
-    return only or names, sizes
+    return only or (of_many if options.cluster else of_one), sizes
 
 
 def main(arguments):
@@ -83,7 +89,7 @@ def main(arguments):
                 measure(rate, sizes["rounds"], sizes["seconds"])
                 return rate_rows(rate)
             collect(rate.name, produce)
-    for name, function in RESOURCES.items():
+    for name, function in (RESOURCES | CLUSTERS).items():
         if name in wanted:
             collect(name, lambda: function(sizes, name))
     return report(rows, failures, sizes)

@@ -38,20 +38,23 @@ class Muster(NacosPeer):
 class Rnacos(NacosPeer):
     binary_path = HERE / "peers/rnacos-node"
 
-    def __init__(self):
-        super().__init__("r-nacos")
+    def __init__(self, name="r-nacos"):
+        super().__init__(name)
 
     def start(self, wait=True):
         """On a busy machine its apply actor often panics at the start; from then on
         it answers `true` to publishes and 404 to reads. Such a start does not count."""
         for _ in range(RNACOS_TRIES):
-            super().start(wait)
+            self.start_once(wait)
             if self._keeps_what_it_takes():
                 return self
             self.kill9()
             shutil.rmtree(self.data)
             self.data.mkdir()
         raise RuntimeError(f"r-nacos lost its first write {RNACOS_TRIES} times")
+
+    def start_once(self, wait=True):
+        return super().start(wait)
 
     def _keeps_what_it_takes(self):
         what = "dataId=probe&group=probe"
@@ -79,11 +82,17 @@ class Process:
         self.folder = Path(tempfile.mkdtemp(prefix=f"muster-bench-{name}-"))
         self._process = None
 
-    def _launch(self, command):
+    def _begin(self, command):
         LOGS.mkdir(parents=True, exist_ok=True)
         with open(LOGS / f"{self.name}.log", "ab") as log:
             self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log,
                                              stdin=subprocess.DEVNULL)
+
+    def _launch(self, command):
+        self._begin(command)
+        return self.wait()
+
+    def wait(self):
         wait_until(self._open, READY_S, f"{self.name} takes connections")
         return self
 
@@ -151,17 +160,25 @@ location / {{ return 200 {quoted(self._answer["body"])}; }}
 
 
 class Etcd(Process):
-    def __init__(self):
-        super().__init__("etcd")
+    def __init__(self, name="etcd"):
+        super().__init__(name)
+
+    def as_member(self):
+        return f"{self.name}=http://127.0.0.1:{self.port + 1}"
 
     def start(self):
+        self.launch(self.as_member())
+        return self.wait()
+
+    def launch(self, members):
+        """One of these members (NAME=URL,…)."""
         client = f"http://127.0.0.1:{self.port}"
         peer = f"http://127.0.0.1:{self.port + 1}"
-        return self._launch([
-            "etcd", "--name", "bench", "--data-dir", str(self.folder / "data"),
+        self._begin([
+            "etcd", "--name", self.name, "--data-dir", str(self.folder / "data"),
             "--listen-client-urls", client, "--advertise-client-urls", client,
             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-            "--initial-cluster", f"bench={peer}", "--log-level", "error"])
+            "--initial-cluster", members, "--log-level", "error"])
 
     def _open(self):
         if not super()._open():

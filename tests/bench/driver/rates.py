@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from . import loadgen
+from .clusters import GROUPS, NODES, EtcdCluster, MusterCluster, RnacosCluster
 from .peers import Etcd, Muster, Nginx, Rnacos
 
 KEYS = 10_000
@@ -28,6 +29,8 @@ class Rate:
     fill: str = None         # what is written before
     hold: bool = False       # instances of gRPC clients stay registered meanwhile
     conns: int = 64
+    nodes: int = 1
+    groups: int = 1
     figures: dict = field(default_factory=dict)
 
 
@@ -41,6 +44,12 @@ RATES = [
     Rate("grpc-query", "grpc-query", {"r-nacos": 1.3}, fill="fill-configs"),
     Rate("grpc-publish", "grpc-publish", {"r-nacos": 1.3}),
     Rate("grpc-register", "grpc-register", {"r-nacos": 1.3}),
+    Rate("cluster-publish", "http-publish", {"etcd": 1.5, "r-nacos": 1.5}, nodes=NODES,
+         groups=GROUPS),
+    Rate("cluster-publish-256", "http-publish", {"etcd": 1.5, "r-nacos": 1.5}, conns=256,
+         nodes=NODES, groups=GROUPS),
+    Rate("cluster-get", "http-get", {"r-nacos": 1.5}, fill="fill-configs", nodes=NODES,
+         groups=GROUPS),
 ]
 
 
@@ -59,21 +68,20 @@ def ask(address, method, path, body):
 
 def _start(stack, rate):
     """Muster and the peers that this work is compared with, as far as they are there."""
-    muster = Muster()
-    stack.callback(muster.close)
-    muster.start()
-    peers = [muster]
-    wanted = [(kind, name) for kind, name in ((Rnacos, "r-nacos"), (Etcd, "etcd"))
-              if name in rate.targets and kind.available()]
-    for kind, _ in wanted:
-        peer = kind()
-        stack.callback(peer.close)
-        peers.append(peer.start())
+    kinds = ((Muster, "muster"), (Rnacos, "r-nacos"), (Etcd, "etcd"))
+    if rate.nodes > 1:
+        kinds = ((MusterCluster, "muster"), (RnacosCluster, "r-nacos"), (EtcdCluster, "etcd"))
+    peers = []
+    for kind, name in kinds:
+        if name == "muster" or (name in rate.targets and kind.available()):
+            peer = kind()
+            stack.callback(peer.close)
+            peers.append(peer.start())
     for peer in peers:
         if peer.name != "etcd":
             _fill(stack, rate, peer)
     if "nginx" in rate.targets:
-        nginx = Nginx(ask(muster.address, *rate.answer_of))
+        nginx = Nginx(ask(peers[0].address, *rate.answer_of))
         stack.callback(nginx.close)
         peers.append(nginx.start())
     return peers
@@ -81,7 +89,7 @@ def _start(stack, rate):
 
 def _fill(stack, rate, peer):
     if rate.fill:
-        filled = loadgen.run(peer, rate.fill, keys=KEYS)
+        filled = loadgen.run(peer, rate.fill, keys=KEYS, groups=rate.groups)
         if filled["errors"]:
             raise RuntimeError(f"{rate.fill} of {peer.name}: {filled['last_error']}")
     if rate.hold:
@@ -97,7 +105,8 @@ def measure(rate, rounds, seconds):
             for peer in peers:
                 work = "etcd-put" if peer.name == "etcd" else rate.work
                 results[peer.name].append(loadgen.run(
-                    peer, work, conns=rate.conns, keys=KEYS, seconds=seconds))
+                    peer, work, conns=rate.conns, keys=KEYS, groups=rate.groups,
+                    seconds=seconds))
     for name, runs in results.items():
         middle = statistics.median_low([run["rps"] for run in runs])
         rate.figures[name] = dict(next(run for run in runs if run["rps"] == middle),

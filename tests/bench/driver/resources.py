@@ -47,7 +47,7 @@ def raise_file_limit():
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def _checked(result, what):
+def checked(result, what):
     if result["errors"]:
         raise RuntimeError(f"{what}: {result['errors']} errors, {result.get('last_error')}")
     return result
@@ -84,7 +84,7 @@ def idle(sizes, name):
     clients = min(sizes["idle"], sizes["files"] - SPARE_FILES)
     with ExitStack() as stack:
         muster = _fresh(stack)
-        _checked(loadgen.run(muster, "fill-configs", keys=1000), "fill-configs")
+        checked(loadgen.run(muster, "fill-configs", keys=1000), "fill-configs")
         time.sleep(SETTLE_S)
         before = muster.rss_bytes()
         with loadgen.held(muster, name, conns=clients, keys=1000) as results:
@@ -104,7 +104,7 @@ def start_up(sizes, _):
     """From exec to the first answer that needs a stored config."""
     with ExitStack() as stack:
         muster = _fresh(stack)
-        _checked(loadgen.run(muster, "fill-configs", keys=10_000), "fill-configs")
+        checked(loadgen.run(muster, "fill-configs", keys=10_000), "fill-configs")
         url = muster.url("/v1/cs/configs?dataId=key-9999&group=bench")
         took = []
         for _ in range(sizes["rounds"]):
@@ -135,8 +135,8 @@ def memory(sizes, _):
         muster = _fresh(stack)
         time.sleep(SETTLE_S)
         yield Row("memory idle", muster.rss_bytes() / MIB, "MiB", 40)
-        _checked(loadgen.run(muster, "fill-configs", keys=n), "fill-configs")
-        _checked(loadgen.run(muster, "fill-instances", keys=n), "fill-instances")
+        checked(loadgen.run(muster, "fill-configs", keys=n), "fill-configs")
+        checked(loadgen.run(muster, "fill-instances", keys=n), "fill-instances")
         yield Row("memory loaded", muster.rss_bytes() / MIB, "MiB", 400,
                   note=f"{n:,} configs, {n:,} instances")
 
@@ -148,7 +148,7 @@ def memory_flat(sizes, _):
         muster = _fresh(stack)
         marks = []
         for _ in range(5):
-            _checked(loadgen.run(muster, "http-publish", count=count // 5, keys=10_000),
+            checked(loadgen.run(muster, "http-publish", count=count // 5, keys=10_000),
                      "publish")
             marks.append(muster.rss_bytes() / MIB)
         yield Row("memory growth", marks[-1] / marks[0], "x", 1.1,
@@ -162,11 +162,11 @@ def get_flat(sizes, _):
         servers = {}
         for keys in (1000, sizes["many"]):
             servers[keys] = _fresh(stack)
-            _checked(loadgen.run(servers[keys], "fill-configs", keys=keys), "fill-configs")
+            checked(loadgen.run(servers[keys], "fill-configs", keys=keys), "fill-configs")
         rates = {keys: [] for keys in servers}
         for _ in range(sizes["rounds"]):
             for keys, server in servers.items():
-                run = _checked(loadgen.run(server, "http-get", keys=keys,
+                run = checked(loadgen.run(server, "http-get", keys=keys,
                                            seconds=sizes["seconds"]), "http-get")
                 rates[keys].append(run["rps"])
     few, many = (statistics.median(each) for each in rates.values())
@@ -178,7 +178,7 @@ def register_flat(sizes, _):
     """The last thousand of many instances against the first thousand."""
     with ExitStack() as stack:
         muster = _fresh(stack)
-        run = _checked(loadgen.run(muster, "register-chunks", keys=sizes["many"]), "register")
+        run = checked(loadgen.run(muster, "register-chunks", keys=sizes["many"]), "register")
     yield Row("register rate, last / first 1,000", run["last_rps"] / run["first_rps"], "x",
               0.9, at_least=True,
               note=f"{run['first_rps']:,.0f}/s, then {run['last_rps']:,.0f}/s; "

@@ -25,6 +25,14 @@ func numbered(size int, number uint64) string {
 
 func dataID(key int) string { return "key-" + strconv.Itoa(key) }
 
+// groupOf spreads configs over groups; the first one has the name that other works use.
+func groupOf(key, groups int) string {
+	if key%groups == 0 {
+		return group
+	}
+	return group + "-" + strconv.Itoa(key%groups)
+}
+
 // instanceOf spreads instances over the services, each with an address of its own.
 func instanceOf(key int) (service, ip string) {
 	return "svc-" + strconv.Itoa(key%services),
@@ -48,9 +56,9 @@ func prepare(keys int, want string, make1 func(key int) []byte) *httpWork {
 	return work
 }
 
-func publishRequest(key, size int) []byte {
+func publishRequest(o options, key int) []byte {
 	return httpRequest("POST", "/nacos/v1/cs/configs", "",
-		fmt.Sprintf("dataId=%s&group=%s&content=%s", dataID(key), group, value(size)))
+		fmt.Sprintf("dataId=%s&group=%s&content=%s", dataID(key), groupOf(key, o.groups), value(o.value)))
 }
 
 func registerRequest(key int) []byte {
@@ -80,7 +88,7 @@ func httpWorkOf(o options) (*httpWork, error) {
 	switch o.work {
 	case "http-get":
 		return prepare(o.keys, "", func(key int) []byte {
-			return httpRequest("GET", "/nacos/v1/cs/configs?dataId="+dataID(key)+"&group="+group, "", "")
+			return httpRequest("GET", "/nacos/v1/cs/configs?dataId="+dataID(key)+"&group="+groupOf(key, o.groups), "", "")
 		}), nil
 	case "http-list":
 		return prepare(services, "{", func(key int) []byte {
@@ -92,7 +100,7 @@ func httpWorkOf(o options) (*httpWork, error) {
 	case "http-beat":
 		return prepare(o.keys, "{", beatRequest), nil
 	case "http-publish", "fill-configs":
-		return prepare(o.keys, "true", func(key int) []byte { return publishRequest(key, o.value) }), nil
+		return prepare(o.keys, "true", func(key int) []byte { return publishRequest(o, key) }), nil
 	case "etcd-put":
 		return prepare(o.keys, "{", func(key int) []byte { return etcdRequest(key, o.value) }), nil
 	}

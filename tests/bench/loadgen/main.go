@@ -16,6 +16,7 @@ type options struct {
 	conns   int
 	seconds float64
 	keys    int
+	groups  int
 	value   int
 	count   int
 }
@@ -61,11 +62,12 @@ func main() {
 	flag.StringVar(&o.work, "work", "", "http-get, http-list, http-register, http-beat, http-publish, "+
 		"etcd-put, grpc-query, grpc-publish, grpc-register, fanout, idle-polls, idle-grpc, "+
 		"fill-configs, fill-instances, hold-instances, register-chunks")
-	flag.StringVar(&o.http, "http", "127.0.0.1:8848", "address of HTTP")
+	flag.StringVar(&o.http, "http", "127.0.0.1:8848", "addresses of HTTP, with commas; connections take turns")
 	flag.StringVar(&o.grpc, "grpc", "127.0.0.1:9848", "address of gRPC")
 	flag.IntVar(&o.conns, "conns", 64, "connections")
 	flag.Float64Var(&o.seconds, "seconds", 5, "how long")
 	flag.IntVar(&o.keys, "keys", 10000, "configs or instances")
+	flag.IntVar(&o.groups, "groups", 1, "groups that the configs of HTTP are spread over")
 	flag.IntVar(&o.value, "value", 200, "bytes of a config's content")
 	flag.IntVar(&o.count, "count", 0, "so many requests instead of -seconds")
 	flag.Parse()

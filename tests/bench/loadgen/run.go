@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,9 +166,10 @@ func (h *httpCaller) close() {
 }
 
 func httpCallers(o options, work *httpWork) []caller {
+	addresses := strings.Split(o.http, ",")
 	callers := make([]caller, o.conns)
 	for i := range callers {
-		callers[i] = &httpCaller{address: o.http, work: work}
+		callers[i] = &httpCaller{address: addresses[i%len(addresses)], work: work}
 	}
 	return callers
 }
