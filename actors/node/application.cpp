@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/core/cluster/members.hpp"
+#include "actors/node/node_metrics.hpp"
 #include "actors/node/settings/logging.hpp"
 #include "actors/node/settings/member_list.hpp"
 #include "actors/node/settings/version.hpp"
@@ -200,6 +201,7 @@ struct application::parts {
   std::unique_ptr<runtime::node> node;
   std::unique_ptr<common::io_pool> pool;
   std::shared_ptr<common::metrics_registry> metrics;
+  std::shared_ptr<prometheus::Collectable> node_figures;
   std::unique_ptr<nacos::udp::pusher> pushes;
   std::vector<common::product> products;
   std::unique_ptr<http::server> http;
@@ -241,6 +243,8 @@ application::start(const settings& s, storage::environment_factory environment) 
     system_clock());
   p->pool->start();
   p->metrics = std::make_shared<common::metrics_registry>();
+  p->node_figures = node_metrics(*p->node);
+  p->metrics->add(p->node_figures);
   auto pushes = nacos::udp::pusher::open(*p->node, *p->pool,
                                          {.bind = s.server.address});
   if (!pushes)

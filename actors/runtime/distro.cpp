@@ -155,6 +155,7 @@ void distro_state::tick() {
   parts_.share.revisions.observe(to_unix_ms(parts_.context.time.wall()));
   follow_members();
   core_.tick(now());
+  parts_.handles.figures.publications.set(core_.size());
   carry_out_now();
   self_->delayed_send(self_, tick_every, distro_tick{});
 }

@@ -84,6 +84,8 @@ void door_state::take(const peer_traffic& m) {
     spdlog::warn("traffic of another node does not parse");
     return;
   }
+  parts_->handles.figures.peer_messages_received.add();
+  parts_->handles.figures.peer_bytes_received.add(m.bytes.size());
   std::map<partition_id, raft_in> by_group;
   for (auto& each : *in.mutable_messages()) {
     auto read = raft::from_wire(std::move(each));

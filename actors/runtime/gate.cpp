@@ -305,9 +305,14 @@ void gate_state::flush() {
       continue;
     auto bytes = l.due.SerializeAsString();
     l.due.Clear();
-    if (!l.door || l.unread + bytes.size() > parts_->unread_bytes_max)
+    auto& figures = parts_->handles.figures;
+    if (!l.door || l.unread + bytes.size() > parts_->unread_bytes_max) {
+      figures.peer_messages_dropped.add();
       continue;
+    }
     l.unread += bytes.size();
+    figures.peer_messages_sent.add();
+    figures.peer_bytes_sent.add(bytes.size());
     // A typed actor has no other way to be the sender towards an untyped one.
     caf::actor_cast<caf::abstract_actor*>(l.door)->enqueue(
         self_->ctrl(), caf::make_message_id(),

@@ -42,7 +42,7 @@ struct log_writer_state {
 
 using pointer = actor_type::stateful_pointer<log_writer_state>;
 
-void flush(pointer self, raft::log_store& logs) {
+void flush(pointer self, raft::log_store& logs, node_figures& figures) {
   auto batches = std::exchange(self->state.batches, {});
   auto notices = std::exchange(self->state.notices, {});
   if (const auto done = logs.append(batches); !done) {
@@ -51,12 +51,16 @@ void flush(pointer self, raft::log_store& logs) {
     self->quit(caf::exit_reason::unhandled_exception);
     return;
   }
+  figures.log_syncs.add();
+  for (const auto& batch : batches)
+    figures.log_entries.add(batch.entries.size());
   for (auto& n : notices)
     caf::anon_send<caf::message_priority::high>(n.replica,
                                                 log_written{n.write});
 }
 
-actor_type::behavior_type log_writer(pointer self, raft::log_store* logs) {
+actor_type::behavior_type log_writer(pointer self, raft::log_store* logs,
+                                     node_figures* figures) {
   return {
     [=](const append_log& m) {
       auto& s = self->state;
@@ -72,15 +76,16 @@ actor_type::behavior_type log_writer(pointer self, raft::log_store* logs) {
         return api::to_caf(found.error());
       return std::move(*found);
     },
-    [=](const flush_log&) { flush(self, *logs); },
+    [=](const flush_log&) { flush(self, *logs, *figures); },
   };
 }
 
 } // namespace
 
 log_writer_actor spawn_log_writer(caf::actor_system& system,
-                                  raft::log_store& logs) {
-  return system.spawn<caf::detached>(log_writer, &logs);
+                                  raft::log_store& logs,
+                                  node_figures& figures) {
+  return system.spawn<caf::detached>(log_writer, &logs, &figures);
 }
 
 } // namespace muster::runtime

@@ -209,6 +209,7 @@ void node::stop() {
 caf::actor_system& node::system() { return impl_->system; }
 const clock& node::time() const { return impl_->context.time; }
 const api::node_facts& node::facts() const { return impl_->options.facts; }
+const node_figures& node::figures() const { return impl_->handles.figures; }
 api::node_state node::state() const { return impl_->state.load(); }
 api::member_list_ptr node::members() const {
   return impl_->context.members.load();

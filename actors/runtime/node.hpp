@@ -74,6 +74,8 @@ public:
   result<api::connection_actor>
   connect(api::client_info info, std::shared_ptr<api::push_sink> sink) override;
 
+  const node_figures& figures() const;
+
   /// The actors by name, for tests that kill them.
   std::vector<std::pair<std::string, caf::actor>> actors() const;
 

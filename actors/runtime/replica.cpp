@@ -87,6 +87,16 @@ void replica_state::on_tick() {
     drop_overdue();
     announce();
   }
+  note_figures();
+}
+
+void replica_state::note_figures() {
+  auto& f = parts_->figures;
+  f.held.set(1);
+  f.leads.set(leads() ? 1 : 0);
+  f.term.set(core_->term().value);
+  f.commit.set(core_->commit().value);
+  f.applied.set(applied_.value);
 }
 
 void replica_state::on_messages(const raft_in& m) {
@@ -155,6 +165,7 @@ void replica_state::on_written(const log_written& m) {
 
 void replica_state::on_applied(const applied_upto& m) {
   applied_ = std::max(applied_, m.position.index);
+  note_figures();
   answer_reads();
   answer_late();
   // The no-op of the own term is applied: nothing older is left to catch up.

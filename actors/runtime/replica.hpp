@@ -123,6 +123,7 @@ private:
   void send_apply(raft::output& out);
   void answer_reads();
   void announce();
+  void note_figures();
   void lead_or_follow();
   bool leads() const {
     return has_input() && core_->current_role() == raft::role::leader;

@@ -193,6 +193,7 @@ void snapshot_receiver_state::took(const pull_again& which,
   }
   t->got = now();
   t->bytes += part.size();
+  parts_->handles.figures.snapshot_bytes_received.add(part.size());
   // The next part travels while this one is written.
   if (!t->parts.complete())
     pull(which);

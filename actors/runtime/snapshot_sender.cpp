@@ -166,6 +166,7 @@ caf::result<std::string> snapshot_sender_state::give(const give_part& m) {
   if (!part)
     return api::to_caf(part.error());
   s.bytes += part->size();
+  parts_->handles.figures.snapshot_bytes_sent.add(part->size());
   return std::move(*part);
 }
 

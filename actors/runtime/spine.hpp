@@ -16,6 +16,7 @@
 #include "actors/core/raft/message.hpp"
 #include "actors/core/raft/ports.hpp"
 #include "actors/core/raft/types.hpp"
+#include "actors/runtime/figures.hpp"
 #include "actors/runtime/reply.hpp"
 #include "actors/runtime/snapshots.hpp"
 
@@ -235,6 +236,7 @@ struct replica_parts {
   /// Whoever sends snapshots now; not asked on a node that stands alone.
   std::function<snapshot_sender_actor()> sender;
   const clock& time;
+  partition_figures& figures;
   replica_times times;
   /// Proposals in progress at most, and their bytes.
   std::size_t proposals_max = 16384;
@@ -244,7 +246,7 @@ struct replica_parts {
 };
 
 log_writer_actor spawn_log_writer(caf::actor_system& system,
-                                  raft::log_store& logs);
+                                  raft::log_store& logs, node_figures& figures);
 state_worker_actor spawn_state_worker(caf::actor_system& system,
                                       state_worker_parts parts);
 member_actor spawn_replica(caf::actor_system& system, replica_parts parts);

@@ -151,6 +151,7 @@ void supervisor_state::add_replica(partition_id p) {
              .gate = std::move(gate),
              .sender = [&h] { return h.snapshot_sender.load(); },
              .time = parts_->context.time,
+             .figures = h.figures.partitions[p.value],
              .times =
                  parts_->cluster ? parts_->cluster->times : replica_times{},
              .starter = caf::actor{self_}});
@@ -160,8 +161,9 @@ void supervisor_state::add_replica(partition_id p) {
 void supervisor_state::start(supervisor_parts parts) {
   parts_.emplace(std::move(parts));
   auto& h = parts_->handles;
-  add("log_writer", h.writer,
-      [this] { return spawn_log_writer(self_->system(), parts_->logs); });
+  add("log_writer", h.writer, [this, &h] {
+    return spawn_log_writer(self_->system(), parts_->logs, h.figures);
+  });
   if (parts_->cluster)
     add_cluster();
   for (std::size_t i = 0; i < h.workers.size(); ++i)

@@ -13,6 +13,7 @@
 #include "actors/api/node.hpp"
 #include "actors/runtime/context.hpp"
 #include "actors/runtime/distro.hpp"
+#include "actors/runtime/figures.hpp"
 #include "actors/runtime/spine.hpp"
 
 /// Starts the node's own actors and starts them anew when they die.
@@ -21,7 +22,7 @@ namespace muster::runtime {
 /// Where the current handles are. Written by the supervisor, read by anybody.
 struct node_handles {
   explicit node_handles(std::size_t partitions, std::size_t worker_count)
-    : workers(worker_count), replicas(partitions + 1) {}
+    : workers(worker_count), replicas(partitions + 1), figures(partitions + 1) {}
 
   /// These are null on a node that stands alone.
   api::handle_cell<membership_actor> membership;
@@ -34,6 +35,8 @@ struct node_handles {
   /// By partition number, 0…P.
   std::vector<api::handle_cell<member_actor>> replicas;
   api::handle_cell<api::namespaces_actor> namespaces;
+  /// What these actors count.
+  node_figures figures;
 
   state_worker_actor worker_of(partition_id p) const {
     return workers[p.value % workers.size()].load();

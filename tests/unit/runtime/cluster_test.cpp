@@ -50,6 +50,27 @@ TEST_CASE("cluster: what one node answered it shows, and all show it soon") {
           [&] { return c.content(at, key_of(n)) == std::to_string(n); });
 }
 
+TEST_CASE("cluster: figures say who leads, and that work was done") {
+  whole_cluster c;
+  const auto done = c.publish(0, key_of(0), "x");
+  REQUIRE_MESSAGE(done, done.error().message);
+  const auto leaders = [&](std::size_t partition) {
+    std::uint64_t count = 0;
+    for (const auto& each : c.nodes)
+      count += each->node->figures().partitions[partition].leads.get();
+    return count;
+  };
+  for (std::size_t p = 0; p <= 4; ++p)
+    whole_node::wait([&] { return leaders(p) == 1; });
+  for (const auto& each : c.nodes) {
+    const auto& figures = each->node->figures();
+    CHECK(figures.log_syncs.get() > 0);
+    CHECK(figures.log_entries.get() > 0);
+    CHECK(figures.peer_messages_sent.get() > 0);
+    CHECK(figures.peer_bytes_received.get() > 0);
+  }
+}
+
 TEST_CASE("cluster: a persistent instance is shown by nodes that had no such "
           "service") {
   whole_cluster c;
