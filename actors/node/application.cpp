@@ -14,6 +14,7 @@
 #include "actors/node/settings/member_list.hpp"
 #include "actors/node/settings/version.hpp"
 #include "actors/runtime/node.hpp"
+#include "actors/runtime/tls_credentials.hpp"
 #include "protocols/common/io_pool.hpp"
 #include "protocols/common/metrics.hpp"
 #include "protocols/http/server.hpp"
@@ -98,6 +99,19 @@ runtime::cluster_options cluster_of(const settings& s,
     o.peers.push_back(member_of(each, s));
   o.failures_max = s.cluster.failures_max;
   return o;
+}
+
+/// How this node and the others talk: by TLS, if there are files for that.
+result<void> secure(const settings& s, runtime::cluster_options& options) {
+  if (!s.cluster.has_tls())
+    return {};
+  auto own = runtime::tls_credentials::load(
+      {s.cluster.tls_ca, s.cluster.tls_certificate, s.cluster.tls_key},
+      options.self.host);
+  if (!own)
+    return std::unexpected(own.error());
+  options.tls = std::move(*own);
+  return {};
 }
 
 /// What the node knows of its cluster is kept in its data directory.
@@ -224,10 +238,13 @@ application::start(const settings& s, storage::environment_factory environment) 
     return std::unexpected(engine.error());
   p->engine = std::move(*engine);
   auto options = node_of(s, p->engine->owner().node, *members);
-  if (options.cluster)
+  if (options.cluster) {
+    if (auto done = secure(s, *options.cluster); !done)
+      return std::unexpected(done.error());
     if (auto known = remember_in(p->engine->directory(), *options.cluster);
         !known)
       return std::unexpected(known.error());
+  }
   p->node = std::make_unique<runtime::node>(
     std::move(options), p->engine->logs(),
     p->engine->tables(), system_clock());

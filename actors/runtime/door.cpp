@@ -257,6 +257,7 @@ peer_parts peers_of(const supervisor_parts& parts) {
           .time = parts.context.time,
           .hello = hello,
           .cluster = known,
+          .tls = parts.cluster->tls,
           .probe_every = parts.cluster->probe_every};
 }
 
@@ -265,10 +266,12 @@ caf::actor spawn_door(caf::actor_system& system, peer_parts parts) {
 }
 
 result<void> publish_door(caf::actor_system& system, const caf::actor& door,
-                          const std::string& address, std::uint16_t port) {
+                          const std::string& address, std::uint16_t port,
+                          tls_credentials_ptr tls) {
   caf::scoped_actor self{system};
   const auto sockets =
-      spawn_peer_sockets(system, caf::actor_cast<caf::actor>(self));
+      spawn_peer_sockets(system, caf::actor_cast<caf::actor>(self),
+                         std::move(tls));
   result<void> done;
   self->request(sockets, peer_answer_timeout, caf::publish_atom::value, port,
                 caf::actor_cast<caf::strong_actor_ptr>(door),

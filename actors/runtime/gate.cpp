@@ -139,7 +139,8 @@ void gate_state::connect(node_id to) {
     return;
   l.delay.started(parts_->time.steady());
   const auto sockets =
-      spawn_peer_sockets(self_->system(), caf::actor_cast<caf::actor>(self_));
+      spawn_peer_sockets(self_->system(), caf::actor_cast<caf::actor>(self_),
+                         parts_->tls);
   self_
       ->request(sockets, connect_timeout, caf::connect_atom::value, l.peer.host,
                 l.peer.cluster_port)

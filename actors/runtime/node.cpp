@@ -160,7 +160,8 @@ result<void> node::start() {
   if (parts.cluster) {
     i.door = spawn_door(i.system, peers_of(parts));
     if (auto open = publish_door(i.system, i.door, parts.cluster->address,
-                                 parts.cluster->self.cluster_port);
+                                 parts.cluster->self.cluster_port,
+                                 parts.cluster->tls);
         !open) {
       caf::anon_send_exit(i.door, caf::exit_reason::user_shutdown);
       return open;

@@ -10,6 +10,7 @@
 #include <caf/actor_system_config.hpp>
 
 #include "actors/runtime/supervisor.hpp"
+#include "actors/runtime/tls_credentials.hpp"
 #include "muster/peer.pb.h"
 
 /// How nodes of a cluster reach each other: each publishes one actor, its door,
@@ -98,6 +99,8 @@ struct peer_parts {
   std::function<pb::PeerHello()> hello;
   /// `node_context::cluster`
   std::function<std::shared_ptr<const pb::MembershipRecord>()> cluster;
+  /// How connections are secured; null: not at all.
+  tls_credentials_ptr tls;
   /// How often peers are asked whether they live.
   milliseconds probe_every{2'000};
   /// How often replicas are told that time passes.
@@ -129,6 +132,7 @@ caf::actor spawn_door(caf::actor_system& system, peer_parts parts);
 
 /// Publishes a door. `unavailable` if the port cannot be had.
 result<void> publish_door(caf::actor_system& system, const caf::actor& door,
-                          const std::string& address, std::uint16_t port);
+                          const std::string& address, std::uint16_t port,
+                          tls_credentials_ptr tls);
 
 } // namespace muster::runtime

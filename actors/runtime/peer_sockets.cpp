@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,15 +13,19 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <caf/exit_reason.hpp>
 #include <caf/io/basp_broker.hpp>
 #include <caf/io/doorman.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/io/middleman_actor_impl.hpp>
-#include <caf/io/network/multiplexer.hpp>
+#include <caf/io/network/default_multiplexer.hpp>
 #include <caf/io/scribe.hpp>
+
+#include "actors/api/errors.hpp"
+#include "actors/runtime/owned_socket.hpp"
+#include "actors/runtime/tls_session.hpp"
+#include "actors/runtime/tls_streams.hpp"
 
 namespace muster::runtime {
 
@@ -43,24 +48,11 @@ bool set_option(int fd, int level, int name, T value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-/// A socket that closes itself unless it is handed on.
-class owned_socket {
-public:
-  explicit owned_socket(const addrinfo& at)
-      : fd_(::socket(at.ai_family,
-                     at.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                     at.ai_protocol)) {}
-  owned_socket(const owned_socket&) = delete;
-  ~owned_socket() {
-    if (fd_ >= 0)
-      ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
-private:
-  int fd_;
-};
+owned_socket socket_for(const addrinfo& at) {
+  return owned_socket{::socket(at.ai_family,
+                               at.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                               at.ai_protocol)};
+}
 
 /// Accepted sockets have them from the one that listens.
 bool make_mortal(int fd, milliseconds dead_after) {
@@ -76,25 +68,47 @@ bool make_mortal(int fd, milliseconds dead_after) {
          && set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-bool connect_within(int fd, const addrinfo& to, milliseconds at_most) {
+using moment = std::chrono::steady_clock::time_point;
+
+bool await(int fd, short events, moment until) {
+  const auto left =
+      std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
+  pollfd ready{fd, events, 0};
+  return left.count() > 0
+         && ::poll(&ready, 1, static_cast<int>(left.count())) == 1;
+}
+
+bool connect_until(int fd, const addrinfo& to, moment until) {
   if (::connect(fd, to.ai_addr, to.ai_addrlen) == 0)
     return true;
   if (errno != EINPROGRESS)
     return false;
-  pollfd writable{fd, POLLOUT, 0};
   int code = 0;
   socklen_t size = sizeof code;
-  return ::poll(&writable, 1, static_cast<int>(at_most.count())) == 1
+  return await(fd, POLLOUT, until)
          && getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) == 0
          && code == 0;
+}
+
+/// Empty if the other side is proven to be a node, else why it is not.
+std::string shake_until(tls_session& session, int fd, moment until) {
+  for (;;) {
+    const auto step = session.shake();
+    if (step == tls_step::done)
+      return {};
+    if (step == tls_step::failed)
+      return session.trouble();
+    if (!await(fd, step == tls_step::wants_read ? POLLIN : POLLOUT, until))
+      return "no TLS handshake in time";
+  }
 }
 
 class peer_sockets : public caf::io::middleman_actor_impl {
 public:
   peer_sockets(caf::actor_config& cfg, caf::actor broker, caf::actor_addr owner,
-               peer_socket_times times)
+               tls_credentials_ptr tls, peer_socket_times times)
       : middleman_actor_impl(cfg, std::move(broker)), owner_(std::move(owner)),
-        times_(times) {}
+        tls_(std::move(tls)), times_(times) {}
 
   const char* name() const override { return "peer_sockets"; }
 
@@ -122,12 +136,15 @@ protected:
                                              std::uint16_t port) override {
     const auto found = look_up(host.c_str(), port, 0);
     for (const auto* at = found.get(); at != nullptr; at = at->ai_next) {
-      owned_socket s(*at);
-      if (s.get() < 0 || !make_mortal(s.get(), times_.dead_after)
-          || !connect_within(s.get(), *at, times_.connect))
+      auto s = socket_for(*at);
+      const auto until = std::chrono::steady_clock::now() + times_.connect;
+      if (!s || !make_mortal(s.get(), times_.dead_after)
+          || !connect_until(s.get(), *at, until))
         continue;
+      if (tls_)
+        return secure(std::move(s), host, until);
       begun_ = s.release();
-      return system().middleman().backend().new_scribe(begun_);
+      return multiplexer().new_scribe(begun_);
     }
     return caf::make_error(caf::sec::cannot_connect_to_node, host, port);
   }
@@ -136,18 +153,41 @@ protected:
                                            bool) override {
     const auto found = look_up(in, port, AI_PASSIVE);
     for (const auto* at = found.get(); at != nullptr; at = at->ai_next) {
-      owned_socket s(*at);
-      if (s.get() >= 0 && set_option(s.get(), SOL_SOCKET, SO_REUSEADDR, 1)
-          && make_mortal(s.get(), times_.dead_after)
-          && ::bind(s.get(), at->ai_addr, at->ai_addrlen) == 0
-          && ::listen(s.get(), SOMAXCONN) == 0)
-        return system().middleman().backend().new_doorman(s.release());
+      auto s = socket_for(*at);
+      if (!s || !set_option(s.get(), SOL_SOCKET, SO_REUSEADDR, 1)
+          || !make_mortal(s.get(), times_.dead_after)
+          || ::bind(s.get(), at->ai_addr, at->ai_addrlen) != 0
+          || ::listen(s.get(), SOMAXCONN) != 0)
+        continue;
+      auto made = tls_ ? make_tls_doorman(multiplexer(), tls_, std::move(s),
+                                          times_.connect)
+                       : multiplexer().new_doorman(s.release());
+      if (made)
+        return made;
     }
     return caf::make_error(caf::sec::cannot_open_port, port);
   }
 
 private:
+  /// CAF has no other multiplexer than this one for TCP.
+  caf::io::network::default_multiplexer& multiplexer() {
+    return static_cast<caf::io::network::default_multiplexer&>(
+        system().middleman().backend());
+  }
+
+  caf::expected<caf::io::scribe_ptr>
+  secure(owned_socket s, const std::string& host, moment until) {
+    auto session = tls_session::to(*tls_, s.get(), host);
+    const auto why = session ? shake_until(*session, s.get(), until)
+                             : std::string("there is no memory for TLS");
+    if (!why.empty())
+      return api::to_caf({errc::unavailable, why});
+    begun_ = s.get();
+    return make_tls_scribe(multiplexer(), std::move(s), std::move(session));
+  }
+
   caf::actor_addr owner_;
+  tls_credentials_ptr tls_;
   peer_socket_times times_;
   int begun_ = -1;
 };
@@ -156,11 +196,12 @@ private:
 
 caf::io::middleman_actor spawn_peer_sockets(caf::actor_system& system,
                                             const caf::actor& owner,
+                                            tls_credentials_ptr tls,
                                             peer_socket_times times) {
   auto broker =
       system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
   return system.spawn<peer_sockets, caf::detached + caf::hidden>(
-      std::move(broker), owner.address(), times);
+      std::move(broker), owner.address(), std::move(tls), times);
 }
 
 } // namespace muster::runtime

@@ -5,28 +5,32 @@
 #include <caf/io/middleman_actor.hpp>
 
 #include "actors/core/base/clock.hpp"
+#include "actors/runtime/tls_credentials.hpp"
 
 /// TCP between nodes as CAF's middleman does not make it by itself: no attempt
 /// to connect takes longer than it may, and a connection whose other end is
 /// gone without a word (a cut cable, a dropped packet filter) dies within
 /// seconds. Without that, a node behind a healed partition would be reached
-/// minutes later, when the kernel gives up the old connection.
+/// minutes later, when the kernel gives up the old connection. With credentials
+/// they are TLS connections, and never anything else.
 namespace muster::runtime {
 
 /// Of each connection. What was sent and is not acknowledged for `dead_after`,
 /// or a silence of as long in spite of probes, ends it (tcp(7),
 /// TCP_USER_TIMEOUT, SO_KEEPALIVE).
 struct peer_socket_times {
-  milliseconds connect{1'000};
+  milliseconds connect{1'000}; ///< until it stands, TLS included
   milliseconds dead_after{4'000};
 };
 
 /// A middleman of its own thread, for one attempt to connect or one port to
 /// publish. The caller ends it: by `user_shutdown` when it has the answer, by
 /// `kill` to give up what was begun. It does not outlive its owner: its thread
-/// would keep the actor system from ending.
+/// would keep the actor system from ending. Without credentials (null) what is
+/// said can be read and changed on the way.
 caf::io::middleman_actor spawn_peer_sockets(caf::actor_system& system,
                                             const caf::actor& owner,
+                                            tls_credentials_ptr tls,
                                             peer_socket_times times = {});
 
 } // namespace muster::runtime

@@ -15,6 +15,7 @@
 #include "actors/runtime/distro.hpp"
 #include "actors/runtime/figures.hpp"
 #include "actors/runtime/spine.hpp"
+#include "actors/runtime/tls_credentials.hpp"
 
 /// Starts the node's own actors and starts them anew when they die.
 namespace muster::runtime {
@@ -61,6 +62,8 @@ struct cluster_options {
   /// may be silent before they count as down.
   milliseconds probe_every{2'000};
   std::uint32_t failures_max = 3;
+  /// With it, nodes talk by TLS only; null: without.
+  tls_credentials_ptr tls;
   snapshot_settings snapshots;
 };
 

@@ -6,5 +6,7 @@
 // just made while its system stops is not freed.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() {
-  return "leak:caf::io::network::default_multiplexer::new_scribe\n";
+  return "leak:caf::io::network::default_multiplexer::new_scribe\n"
+         "leak:muster::runtime::make_tls_scribe\n"
+         "leak:muster::runtime::tls_session::to\n";
 }

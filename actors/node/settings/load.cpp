@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <filesystem>
 #include <iterator>
 #include <set>
+#include <utility>
 
 #include "actors/node/settings/command_line.hpp"
 #include "actors/node/settings/keys.hpp"
@@ -98,9 +100,31 @@ void check_members(loaded_settings& out, assigner& to) {
       + values.cluster.members_file + "): the node stands alone");
   else if (*members && exposes_cluster_port(values))
     to.complain({"cluster.plaintext", "", "settings"},
-                "members on other hosts are to be talked to by TLS, which this "
-                "version has not; true lets whoever reaches port "
+                "members on other hosts are to be talked to by TLS "
+                "(cluster.tls.ca and the two beside it); true lets whoever "
+                "reaches port "
                   + std::to_string(values.cluster_port()) + " change all data");
+}
+
+/// A node that is meant to have TLS never starts without it.
+void check_tls(const settings& values, assigner& to) {
+  const auto& c = values.cluster;
+  const std::array<std::pair<const char*, const std::string*>, 3> files{
+    {{"cluster.tls.ca", &c.tls_ca},
+     {"cluster.tls.certificate", &c.tls_certificate},
+     {"cluster.tls.key", &c.tls_key}}};
+  const auto empty = std::ranges::count_if(
+    files, [](const auto& each) { return each.second->empty(); });
+  if (empty == std::ssize(files))
+    return;
+  for (const auto& [key, file] : files)
+    if (file->empty())
+      to.complain({key, "", "settings"},
+                  "is missing: cluster.tls.ca, cluster.tls.certificate and "
+                  "cluster.tls.key are set together");
+  if (c.plaintext)
+    to.complain({"cluster.plaintext", "", "settings"},
+                "is true, but cluster.tls.* says that nodes use TLS");
 }
 
 /// What no single row can see.
@@ -113,6 +137,7 @@ void check_together(loaded_settings& out, assigner& to) {
                   + std::to_string(values.grpc.port_offset)
                   + " is not a port");
   check_members(out, to);
+  check_tls(values, to);
   // Better no server than one that is open against its owner's will.
   if (values.auth.enabled)
     to.complain({"core.auth.enabled", "", "settings"},

@@ -201,7 +201,7 @@ result<member_address> own_member(const std::vector<member_address>& list,
 bool exposes_cluster_port(const settings& s) {
   const auto& address = s.server.address;
   const bool loopback = address.starts_with("127.") || address == "::1";
-  return !loopback && !s.cluster.plaintext;
+  return !loopback && !s.cluster.plaintext && !s.cluster.has_tls();
 }
 
 } // namespace muster

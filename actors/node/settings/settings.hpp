@@ -50,9 +50,13 @@ struct settings {
     std::string members_file = "conf/cluster.conf";
     /// True: nodes on other hosts are talked to without TLS.
     bool plaintext = false;
+    /// PEM files of the TLS between nodes: all three or none.
+    std::string tls_ca, tls_certificate, tls_key;
     /// Probes (one in 2 s) of a member that fail before it counts as down.
     std::uint32_t failures_max = 3;
     std::string datacenter, region, zone; ///< of this node
+
+    bool has_tls() const noexcept { return !tls_ca.empty(); }
   } cluster;
 
   struct http_group {

@@ -177,6 +177,10 @@ constexpr std::array rows{
   text<&s::cluster, &s::cluster_group::member_list>("member.list"),
   text<&s::cluster, &s::cluster_group::members_file>("cluster.conf"),
   flag<&s::cluster, &s::cluster_group::plaintext>("cluster.plaintext"),
+  text<&s::cluster, &s::cluster_group::tls_ca>("cluster.tls.ca"),
+  text<&s::cluster, &s::cluster_group::tls_certificate>(
+    "cluster.tls.certificate"),
+  text<&s::cluster, &s::cluster_group::tls_key>("cluster.tls.key"),
   number<&s::cluster, &s::cluster_group::failures_max>(
     "core.member.fail-access-cnt", 1, 100),
   text<&s::cluster, &s::cluster_group::datacenter>("datacenter"),

@@ -18,6 +18,7 @@
 #include <caf/send.hpp>
 
 #include "actors/runtime/peer.hpp"
+#include "tests/unit/runtime/tls_papers.hpp"
 #include "tests/unit/runtime/whole_cluster.hpp"
 
 using namespace muster;
@@ -279,6 +280,8 @@ TEST_CASE("cluster: a node stops while a peer takes a connection and is mute") {
   options.address = "127.0.0.1";
   options.self = member(1, test::free_ports<1>()[0]);
   options.peers = {member(2, ntohs(at.sin_port))};
+  SUBCASE("plain") {}
+  SUBCASE("with TLS") { options.tls = test::tls_papers().node(); }
   whole_node n(node_id{1}, options);
   n.begin();
   // The kernel has the connection; nobody will ever say anything on it.

@@ -82,6 +82,31 @@ TEST_CASE("members: other hosts are not talked to without TLS unasked") {
   CHECK(load({"--bind=127.0.0.1", "--members", "10.9.9.9:8848"}));
 }
 
+TEST_CASE("members: with TLS any address will do; its files come together") {
+  const std::vector<std::string> open{"--members", "10.9.9.9:8848"};
+  const std::vector<std::string> files{"--cluster.tls.ca=ca.crt",
+                                       "--cluster.tls.certificate=n.crt",
+                                       "--cluster.tls.key=n.key"};
+  auto all = open;
+  all.insert(all.end(), files.begin(), files.end());
+  const auto loaded = load(all);
+  REQUIRE(loaded);
+  CHECK(loaded->values.cluster.has_tls());
+  CHECK(loaded->values.cluster.tls_certificate == "n.crt");
+  CHECK(loaded->warnings.empty());
+  all.emplace_back("--cluster.plaintext=true");
+  CHECK_FALSE(load(all));
+  for (std::size_t missing = 0; missing < files.size(); ++missing) {
+    auto some = files;
+    some.erase(some.begin() + static_cast<std::ptrdiff_t>(missing));
+    const auto refused = load(some);
+    REQUIRE_FALSE(refused);
+    const auto name = files[missing].substr(2, files[missing].find('=') - 2);
+    CHECK(refused.error().message.find(name + ": is missing")
+          != std::string::npos);
+  }
+}
+
 TEST_CASE("members: a node finds itself in the list") {
   settings s;
   s.server.address = "127.0.0.1";
