@@ -61,7 +61,7 @@ def play(scenario, options):
     network = scenario.network(options.nodes)
     try:
         with Stage(scenario.name, network, f"{options.seed} {scenario.name}",
-                   options.minutes, program_of(scenario)) as stage:
+                   options.minutes, program_of(scenario), scenario.tls) as stage:
             scenario.play(stage)
             figures, findings = stage.judge()
     finally:

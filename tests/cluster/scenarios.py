@@ -23,6 +23,8 @@ class Scenario:
     play: Callable
     # A SIGKILL takes everything with it that was not synced.
     loses_power: bool = False
+    # Nodes talk by TLS.
+    tls: bool = False
 
 
 def calm(stage):
@@ -187,6 +189,7 @@ def torn_lines(stage):
 
 SCENARIOS = [
     Scenario("l1", "v1, v2 and v3 on all nodes, nothing goes wrong", Loopback, calm),
+    Scenario("l1-tls", "the same with TLS between the nodes", Loopback, calm, tls=True),
     Scenario("n1", "kill -9 of each leader", Loopback, kill_one),
     Scenario("d1", "kill -9 of one, two and all nodes", Loopback, crash_cycles),
     Scenario("d2", "power loss of one, two and all nodes", Loopback, crash_cycles,

@@ -2,10 +2,12 @@
 # run_cluster COUNT MUSTERD ARGUMENTS...: a cluster on this machine, one process
 # a node, until this script is ended; the nodes end with it. Node i listens on
 # 127.0.0.1:(8848 + 10 i) and keeps its data in <data>/node<i>; --port and --data
-# among the arguments move that.
+# among the arguments move that. With --tls the nodes talk by TLS; the
+# certificates are made once, in <data>/tls.
 run_cluster() {
   local count=$1 musterd=$2 port=8848 data="$ROOT/data" list="" i
-  local -a rest=()
+  local tls=""
+  local -a rest=() secure=()
   shift 2
   while [ $# -gt 0 ]; do
     case "$1" in
@@ -13,6 +15,7 @@ run_cluster() {
     --port=*) port=${1#*=} ;;
     --data) data=$2 && shift ;;
     --data=*) data=${1#*=} ;;
+    --tls) tls=yes ;;
     *) rest+=("$1") ;;
     esac
     shift
@@ -20,6 +23,15 @@ run_cluster() {
   for ((i = 0; i < count; ++i)); do
     list+="${list:+,}127.0.0.1:$((port + 10 * i))"
   done
+  if [ -n "$tls" ]; then
+    tls="$data/tls"
+    secure=("--cluster.tls.ca=$tls/ca.crt"
+      "--cluster.tls.certificate=$tls/127.0.0.1.crt"
+      "--cluster.tls.key=$tls/127.0.0.1.key")
+    mkdir -p "$data"
+    [ -f "$tls/127.0.0.1.crt" ] ||
+      "${musterd%musterd}musterctl" tls init --dir "$tls" --node 127.0.0.1 >&2
+  fi
   CLUSTER_NODES=()
   trap _end_cluster EXIT
   trap 'exit 0' INT TERM
@@ -27,7 +39,7 @@ run_cluster() {
     mkdir -p "$data"
     "$musterd" --bind 127.0.0.1 --port $((port + 10 * i)) \
       --data "$data/node$((i + 1))" --members "$list" \
-      ${rest[@]+"${rest[@]}"} &
+      ${secure[@]+"${secure[@]}"} ${rest[@]+"${rest[@]}"} &
     CLUSTER_NODES+=($!)
   done
   _await_cluster "$port" "$count"
