@@ -116,18 +116,19 @@ public:
     auto behavior = middleman_actor_impl::make_behavior();
     // In place of the base's, which forgets connections it could hand out
     // again.
-    set_down_handler(
-        [this](const caf::down_msg&) { quit(caf::exit_reason::kill); });
+    set_down_handler([this](const caf::down_msg& m) {
+      if (m.source == owner_)
+        quit(caf::exit_reason::kill);
+    });
     monitor(owner_);
     return behavior;
   }
 
   void on_exit() override {
     // The other end did not say who it is: the broker would keep the socket.
-    // Without an answer from the broker it is still open, and this number still
-    // its own.
-    if (begun_ >= 0 && fail_state() == caf::exit_reason::kill)
-      ::shutdown(begun_, SHUT_RDWR);
+    if (begun_ && fail_state() == caf::exit_reason::kill)
+      ::shutdown(begun_.get(), SHUT_RDWR);
+    begun_ = owned_socket{};
     middleman_actor_impl::on_exit();
   }
 
@@ -141,10 +142,10 @@ protected:
       if (!s || !make_mortal(s.get(), times_.dead_after)
           || !connect_until(s.get(), *at, until))
         continue;
+      note_begun(s.get());
       if (tls_)
         return secure(std::move(s), host, until);
-      begun_ = s.release();
-      return multiplexer().new_scribe(begun_);
+      return multiplexer().new_scribe(s.release());
     }
     return caf::make_error(caf::sec::cannot_connect_to_node, host, port);
   }
@@ -169,6 +170,12 @@ protected:
   }
 
 private:
+  /// The broker may close the socket at any time, and its number is another's
+  /// then: a listener, for one, would be shut in its place.
+  void note_begun(int fd) {
+    begun_ = owned_socket{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+  }
+
   /// CAF has no other multiplexer than this one for TCP.
   caf::io::network::default_multiplexer& multiplexer() {
     return static_cast<caf::io::network::default_multiplexer&>(
@@ -182,14 +189,14 @@ private:
                              : std::string("there is no memory for TLS");
     if (!why.empty())
       return api::to_caf({errc::unavailable, why});
-    begun_ = s.get();
     return make_tls_scribe(multiplexer(), std::move(s), std::move(session));
   }
 
   caf::actor_addr owner_;
   tls_credentials_ptr tls_;
   peer_socket_times times_;
-  int begun_ = -1;
+  /// A descriptor of its own for the connection that was begun.
+  owned_socket begun_;
 };
 
 } // namespace
