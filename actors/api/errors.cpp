@@ -34,7 +34,7 @@ error from_caf(const caf::error& e) {
     return {errc::unavailable, "the actor that was asked is restarting"};
   if (e == caf::sec::cannot_connect_to_node)
     return {errc::unavailable, "nobody takes connections there"};
-  return {errc::internal, "unexpected actor error"};
+  return {errc::internal, "unexpected actor error " + caf::to_string(e)};
 }
 
 error write_error(const caf::error& e) {

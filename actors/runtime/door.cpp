@@ -11,6 +11,7 @@
 
 #include "actors/core/raft/wire.hpp"
 #include "actors/runtime/peer.hpp"
+#include "actors/runtime/peer_calls.hpp"
 #include "actors/runtime/peer_sockets.hpp"
 #include "muster/command.pb.h"
 #include "muster/peer.pb.h"
@@ -18,6 +19,9 @@
 namespace muster::runtime {
 
 namespace {
+
+/// So often a sender hears what was received before it would have to stop.
+constexpr std::uint64_t told_shares = 64;
 
 class door_state {
 public:
@@ -29,8 +33,6 @@ public:
 
   caf::result<peer_hello> greet(const peer_hello& m);
   void take(const peer_traffic& m);
-  caf::result<std::string> propose(const peer_propose& m);
-  caf::result<std::uint64_t> read(const peer_read& m);
   caf::result<std::uint64_t> offer(const peer_offer& m);
   caf::result<std::string> pull(const peer_pull& m);
 
@@ -43,9 +45,19 @@ private:
     const auto& all = parts_->handles.replicas;
     return group < all.size() ? all[group].load() : member_actor{};
   }
+  void serve(node_id from, pb::PeerCall& call);
+  void answer_call_of(node_id from, std::uint64_t id,
+                      const model::outcome& outcome);
+  void fail_call(node_id from, std::uint64_t id, const error& why);
+  void send_answer(node_id to, std::shared_ptr<const pb::PeerAnswer> answer);
+  void take_answers(node_id from, pb::RaftTraffic& in);
+  void received(node_id from, std::size_t bytes);
 
   caf::event_based_actor* self_;
   std::optional<peer_parts> parts_;
+  /// Bytes that came and were not reported yet. What is left of a connection
+  /// that was lost is too little to matter to the next one.
+  std::map<node_id, std::uint64_t> untold_;
 };
 
 caf::error refused(std::string why) {
@@ -101,48 +113,90 @@ void door_state::take(const peer_traffic& m) {
           node_id{each.to()} == parts_->self && is_peer(from))
         self_->send(distro,
                     distro_in{from, std::move(*each.mutable_message())});
-  if (const auto& from = self_->current_sender())
-    self_->send(caf::actor_cast<caf::actor>(from),
-                peer_received{m.bytes.size()});
+  if (const node_id from{in.from()}; is_peer(from)) {
+    for (auto& each : *in.mutable_calls())
+      serve(from, each);
+    take_answers(from, in);
+    received(from, m.bytes.size());
+  }
 }
 
-caf::result<std::string> door_state::propose(const peer_propose& m) {
-  const auto to = replica(m.group);
-  if (!to)
-    return no_replica();
+void door_state::take_answers(node_id from, pb::RaftTraffic& in) {
+  const auto gate = parts_->handles.gate.load();
+  if (!gate || in.answers().empty())
+    return;
+  calls_answered out{from, {}};
+  for (auto& each : *in.mutable_answers())
+    out.answers.push_back(
+        std::make_shared<const pb::PeerAnswer>(std::move(each)));
+  self_->send(gate, std::move(out));
+}
+
+/// Not for each: that would be as many messages again.
+void door_state::received(node_id from, std::size_t bytes) {
+  auto& untold = untold_[from];
+  untold += bytes;
+  const auto& sender = self_->current_sender();
+  if (untold < parts_->unread_bytes_max / told_shares || !sender)
+    return;
+  self_->send(caf::actor_cast<caf::actor>(sender),
+              peer_received{std::exchange(untold, 0)});
+}
+
+void door_state::serve(node_id from, pb::PeerCall& call) {
+  const auto id = call.id();
+  const auto to = replica(call.group());
+  if (!to) {
+    fail_call(from, id, {errc::unavailable, "the partition is not here now"});
+    return;
+  }
+  if (!call.has_command()) {
+    self_->request(to, peer_answer_timeout, read_here{})
+        .then(
+            [this, from, id](log_index index) {
+              model::outcome reached;
+              reached.index = index;
+              answer_call_of(from, id, reached);
+            },
+            [this, from, id](const caf::error& e) {
+              fail_call(from, id, api::from_caf(e));
+            });
+    return;
+  }
   auto command = std::make_shared<pb::Command>();
-  if (!command->ParseFromString(m.command))
-    return api::to_caf({errc::invalid_argument, "a command does not parse"});
-  auto promise = self_->make_response_promise<std::string>();
+  if (!command->ParseFromString(call.command())) {
+    fail_call(from, id, {errc::invalid_argument, "a command does not parse"});
+    return;
+  }
   self_->request(to, peer_answer_timeout, propose_here{std::move(command)})
-      .then(
-          [promise](const model::outcome& o) mutable {
-            pb::Outcome out;
-            out.set_code(static_cast<std::uint32_t>(o.code));
-            out.set_message(o.message);
-            out.set_index(o.index.value);
-            out.set_id(o.id);
-            out.set_existed(o.existed);
-            promise.deliver(out.SerializeAsString());
-          },
-          [promise](const caf::error& e) mutable {
-            promise.deliver(api::to_caf(api::write_error(e)));
-          });
-  return promise;
+      .then([this, from,
+             id](const model::outcome& o) { answer_call_of(from, id, o); },
+            [this, from, id](const caf::error& e) {
+              fail_call(from, id, api::write_error(e));
+            });
 }
 
-caf::result<std::uint64_t> door_state::read(const peer_read& m) {
-  const auto to = replica(m.group);
-  if (!to)
-    return no_replica();
-  auto promise = self_->make_response_promise<std::uint64_t>();
-  self_->request(to, peer_answer_timeout, read_here{})
-      .then(
-          [promise](log_index index) mutable { promise.deliver(index.value); },
-          [promise](const caf::error& e) mutable {
-            promise.deliver(api::to_caf(api::from_caf(e)));
-          });
-  return promise;
+void door_state::answer_call_of(node_id from, std::uint64_t id,
+                                const model::outcome& outcome) {
+  auto answer = std::make_shared<pb::PeerAnswer>();
+  answer->set_id(id);
+  to_wire(outcome, *answer->mutable_outcome());
+  send_answer(from, std::move(answer));
+}
+
+void door_state::fail_call(node_id from, std::uint64_t id, const error& why) {
+  auto answer = std::make_shared<pb::PeerAnswer>();
+  answer->set_id(id);
+  answer->set_failed(true);
+  answer->mutable_outcome()->set_code(static_cast<std::uint32_t>(why.code));
+  answer->mutable_outcome()->set_message(why.message);
+  send_answer(from, std::move(answer));
+}
+
+void door_state::send_answer(node_id to,
+                             std::shared_ptr<const pb::PeerAnswer> answer) {
+  if (const auto gate = parts_->handles.gate.load())
+    self_->send(gate, answer_call{to, std::move(answer)});
 }
 
 caf::result<std::uint64_t> door_state::offer(const peer_offer& m) {
@@ -167,8 +221,6 @@ caf::behavior door(pointer self, const peer_parts& parts) {
   return {
       [&s](const peer_hello& m) { return s.greet(m); },
       [&s](const peer_traffic& m) { s.take(m); },
-      [&s](const peer_propose& m) { return s.propose(m); },
-      [&s](const peer_read& m) { return s.read(m); },
       [&s](const peer_offer& m) { return s.offer(m); },
       [&s](const peer_pull& m) { return s.pull(m); },
   };
@@ -220,8 +272,6 @@ void allow_peers(caf::actor_system_config& config) {
   config.add_message_type<peer_hello>("muster_peer_hello")
       .add_message_type<peer_traffic>("muster_peer_traffic")
       .add_message_type<peer_received>("muster_peer_received")
-      .add_message_type<peer_propose>("muster_peer_propose")
-      .add_message_type<peer_read>("muster_peer_read")
       .add_message_type<peer_offer>("muster_peer_offer")
       .add_message_type<peer_pull>("muster_peer_pull");
 }

@@ -1,4 +1,5 @@
 #include <map>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "actors/core/raft/wire.hpp"
 #include "actors/runtime/accept.hpp"
 #include "actors/runtime/peer.hpp"
+#include "actors/runtime/peer_calls.hpp"
 #include "actors/runtime/peer_sockets.hpp"
 #include "muster/peer.pb.h"
 
@@ -45,6 +47,11 @@ constexpr milliseconds connect_timeout{2'000};
 constexpr milliseconds reconnect_longest{1'000};
 /// A connection over which so many probes fail is given up.
 constexpr unsigned probes_lost_max = 2;
+
+std::uint64_t draw() {
+  std::random_device source;
+  return (std::uint64_t{source()} << 32U) ^ source();
+}
 
 using gate_impl =
     gate_actor::extend<caf::reacts_to<flush_traffic>, caf::reacts_to<pass_time>,
@@ -85,6 +92,11 @@ public:
   caf::result<model::outcome> propose(const propose_at& m);
   caf::result<log_index> read(const read_at& m);
   /// Of the other node's door, which answers so.
+  void answer(const answer_call& m);
+  void answered(const calls_answered& m) {
+    for (const auto& each : m.answers)
+      calls_.answered(m.by, *each);
+  }
   template <class Answer, class M>
   caf::result<Answer> ask(node_id to, const M& m);
 
@@ -109,6 +121,7 @@ private:
                                            const peer_hello& m) const;
   peer_hello own_hello(const link& l) const;
   void on_down(const caf::down_msg& m);
+  pb::PeerCall& begin_call(link& l, bool write);
   template <class Message>
   void tell_membership(Message m) {
     if (const auto to = parts_->handles.membership.load())
@@ -123,6 +136,7 @@ private:
   gate_impl::pointer self_;
   std::optional<peer_parts> parts_;
   std::map<node_id, link> links_;
+  peer_calls calls_{draw()};
   bool flush_due_ = false;
 };
 
@@ -223,6 +237,7 @@ void gate_state::lost(link& l, const std::string& why) {
   spdlog::warn("the connection to member {} is lost", l.peer.address());
   l.door = nullptr;
   l.due.Clear();
+  calls_.lost(l.peer.id);
   failed(l, why);
 }
 
@@ -302,15 +317,19 @@ void gate_state::flush_later() {
 void gate_state::flush() {
   flush_due_ = false;
   for (auto& [_, l] : links_) {
-    if (l.due.messages().empty() && l.due.distro().empty())
+    if (l.due.messages().empty() && l.due.distro().empty()
+        && l.due.calls().empty() && l.due.answers().empty())
       continue;
+    l.due.set_from(parts_->self.value);
     auto bytes = l.due.SerializeAsString();
-    l.due.Clear();
     auto& figures = parts_->handles.figures;
     if (!l.door || l.unread + bytes.size() > parts_->unread_bytes_max) {
       figures.peer_messages_dropped.add();
+      calls_.not_sent(l.due);
+      l.due.Clear();
       continue;
     }
+    l.due.Clear();
     l.unread += bytes.size();
     figures.peer_messages_sent.add();
     figures.peer_bytes_sent.add(bytes.size());
@@ -332,43 +351,41 @@ void gate_state::tick() {
   for (const auto& cell : parts_->handles.replicas)
     if (const auto replica = cell.load())
       self_->send(replica, raft_tick{});
+  calls_.expire(parts_->time.steady());
   self_->delayed_send(self_, parts_->tick_every, pass_time{});
 }
 
 // -- requests -----------------------------------------------------------------
 
 caf::result<model::outcome> gate_state::propose(const propose_at& m) {
-  const auto* l = linked(m.to);
+  auto* l = linked(m.to);
   if (!l)
     return api::to_caf(no_way(m.to));
-  auto to = share(reply{self_});
-  self_
-      ->request(l->door, peer_answer_timeout,
-                peer_propose{m.group.value, m.command->SerializeAsString()})
-      .then(
-          [to](const std::string& bytes) {
-            pb::Outcome in;
-            if (!in.ParseFromString(bytes)) {
-              to->fail({errc::unknown, "the leader's answer does not parse"});
-              return;
-            }
-            to->deliver(model::outcome{static_cast<errc>(in.code()),
-                                       in.message(), log_index{in.index()},
-                                       in.id(), in.existed()});
-          },
-          [to](const caf::error& e) { to->fail(api::write_error(e)); });
+  auto& out = begin_call(*l, true);
+  out.set_group(m.group.value);
+  out.set_command(m.command->SerializeAsString());
   return caf::delegated<model::outcome>{};
 }
 
 caf::result<log_index> gate_state::read(const read_at& m) {
-  const auto* l = linked(m.to);
+  auto* l = linked(m.to);
   if (!l)
     return api::to_caf(no_way(m.to));
-  auto to = share(reply{self_});
-  self_->request(l->door, peer_answer_timeout, peer_read{m.group.value})
-      .then([to](std::uint64_t index) { to->deliver(log_index{index}); },
-            [to](const caf::error& e) { to->fail(api::from_caf(e)); });
+  begin_call(*l, false).set_group(m.group.value);
   return caf::delegated<log_index>{};
+}
+
+pb::PeerCall& gate_state::begin_call(link& l, bool write) {
+  flush_later();
+  return calls_.begin(l.peer.id, write, reply{self_},
+                      parts_->time.steady() + peer_answer_timeout, l.due);
+}
+
+void gate_state::answer(const answer_call& m) {
+  if (auto* l = linked(m.to)) {
+    *l->due.add_answers() = *m.answer;
+    flush_later();
+  }
 }
 
 template <class Answer, class M>
@@ -393,6 +410,8 @@ gate_impl::behavior_type gate(pointer self, const peer_parts& parts) {
       [&s](const distro_out& m) { s.collect(m); },
       [&s](const propose_at& m) { return s.propose(m); },
       [&s](const read_at& m) { return s.read(m); },
+      [&s](const calls_answered& m) { s.answered(m); },
+      [&s](const answer_call& m) { s.answer(m); },
       [&s](const offer_at& m) {
         return s.ask<std::uint64_t>(m.to, peer_offer{m.offer});
       },

@@ -30,7 +30,8 @@ inline constexpr milliseconds peer_answer_timeout{5'000};
 struct peer_hello {
   std::string bytes;
 };
-/// Raft messages (pb::RaftTraffic). Answered with `peer_received`.
+/// What has come together for that node (pb::RaftTraffic). Answered with
+/// `peer_received`, sooner or later.
 struct peer_traffic {
   std::string bytes;
 };
@@ -38,16 +39,6 @@ struct peer_traffic {
 struct peer_received {
   std::uint64_t bytes = 0;
 };
-/// A pb::Command for the leader of a partition. -> pb::Outcome, serialized
-struct peer_propose {
-  std::uint64_t group = 0;
-  std::string command;
-};
-/// -> the index at which a read of the partition is linearizable
-struct peer_read {
-  std::uint64_t group = 0;
-};
-
 /// A pb::SnapshotOffer. -> offer_answer as a number
 struct peer_offer {
   std::string offer;
@@ -68,14 +59,6 @@ typename Inspector::result_type inspect(Inspector& f, peer_traffic& m) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_received& m) {
   return f(caf::meta::type_name("peer_received"), m.bytes);
-}
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, peer_propose& m) {
-  return f(caf::meta::type_name("peer_propose"), m.group, m.command);
-}
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, peer_read& m) {
-  return f(caf::meta::type_name("peer_read"), m.group);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_offer& m) {

@@ -20,6 +20,10 @@
 #include "actors/runtime/reply.hpp"
 #include "actors/runtime/snapshots.hpp"
 
+namespace muster::pb {
+class PeerAnswer;
+}
+
 /// The write path's own actors and what they say to each other: replica ->
 /// log_writer -> replica -> state_worker (deploy/docs/architecture.md).
 namespace muster::runtime {
@@ -93,6 +97,16 @@ struct propose_here {
   std::shared_ptr<const pb::Command> command;
 };
 struct read_here {};
+/// To the gate, from the door: answers of another node, and an answer for one
+/// (pb::PeerAnswer).
+struct calls_answered {
+  node_id by;
+  std::vector<std::shared_ptr<const pb::PeerAnswer>> answers;
+};
+struct answer_call {
+  node_id to;
+  std::shared_ptr<const pb::PeerAnswer> answer;
+};
 /// To the gate: have the replica on that node do so. Without an answer the
 /// outcome is `unknown`.
 struct propose_at {
@@ -189,6 +203,8 @@ using member_actor
 /// The node's only way to other nodes (peer.hpp).
 using gate_actor
   = caf::typed_actor<caf::reacts_to<raft_out>, caf::reacts_to<distro_out>,
+                     caf::reacts_to<calls_answered>,
+                     caf::reacts_to<answer_call>,
                      caf::reacts_to<peer_greeted>,
                      caf::replies_to<propose_at>::with<model::outcome>,
                      caf::replies_to<read_at>::with<log_index>,
@@ -261,6 +277,8 @@ MUSTER_LOCAL(runtime::apply_committed)
 MUSTER_LOCAL(runtime::applied_upto)
 MUSTER_LOCAL(runtime::get_applied)
 MUSTER_LOCAL(runtime::read_at)
+MUSTER_LOCAL(runtime::calls_answered)
+MUSTER_LOCAL(runtime::answer_call)
 MUSTER_LOCAL(runtime::propose_at)
 MUSTER_LOCAL(runtime::read_here)
 MUSTER_LOCAL(runtime::propose_here)
