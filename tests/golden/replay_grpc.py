@@ -98,6 +98,18 @@ class Connection:
         except grpc.RpcError as error:
             self.answers.append((f"{error.code().name}: {error.details()}", None))
 
+    def await_set_up(self):
+        """Not every set-up is answered: until the server knows the connection, or has
+        ended the stream instead."""
+        until = time.monotonic() + CALL_DEADLINE_S
+        ask = encode("HealthCheckRequest", {}, "", b"{}")
+        while time.monotonic() < until and not self.streams[-1].ended.wait(0.02):
+            try:
+                if decode(self.request(ask, timeout=CALL_DEADLINE_S))[1]["resultCode"] == 200:
+                    return
+            except grpc.RpcError:
+                return
+
     def open_stream(self):
         self.streams.append(Stream(self.channel, self.inbox, self.alive))
         return self.streams[-1]
@@ -236,8 +248,7 @@ class Replay:
             connection.open_stream()
         connection.streams[-1].outbox.put(self.payload(step))
         if step["type"] == "ConnectionSetupRequest":
-            # As the SDKs do that get no answer to their set-up.
-            time.sleep(0.1)
+            connection.await_set_up()
 
     def on_note(self, step, _):
         note = step.get("note", "")

@@ -29,6 +29,25 @@ def as_json(hosts):
              "metadata": h["metadata"]} for h in hosts]
 
 
+class QuietClient(nacos.NacosClient):
+    """The SDK stops the beats of an instance only after it has deregistered it: a
+    beat between the two registers it again, with the real server as with ours."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.of_instances = threading.Lock()
+
+    def send_heartbeat(self, service_name, ip, port, *others):
+        with self.of_instances:
+            task = self.heartbeats.get(f"{service_name}#{ip}#{port}")
+            if task is None or not task.stopped:
+                super().send_heartbeat(service_name, ip, port, *others)
+
+    def remove_naming_instance(self, *args):
+        with self.of_instances:
+            return super().remove_naming_instance(*args)
+
+
 class Subscription:
     """The SDK reports single instances; the others report lists. It says nothing
     of the first one it sees, so the list at the start comes from a query."""
@@ -58,7 +77,7 @@ class Adapter:
         if name not in self.clients:
             folder = f"{WORKDIR}/{name}"
             os.makedirs(folder + "/log", exist_ok=True)
-            made = nacos.NacosClient(SERVER, logDir=folder + "/log")
+            made = QuietClient(SERVER, logDir=folder + "/log")
             made.set_options(snapshot_base=folder + "/snapshot",
                              failover_base=folder + "/failover")
             self.clients[name] = made
