@@ -5,6 +5,14 @@
 
 namespace muster::test {
 
+/// By how much the times of tests on real threads are stretched: a sanitized
+/// program does the same work several times slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr int slowness = 3;
+#else
+inline constexpr int slowness = 1;
+#endif
+
 /// Short against what is waited for, long enough to leave the machine to it.
 inline constexpr std::chrono::milliseconds poll_every{2};
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -198,7 +199,6 @@ TEST_CASE("cluster: without a majority nothing is acknowledged") {
 
 TEST_CASE("cluster: nothing acknowledged is lost while nodes come and go") {
   whole_cluster c;
-  std::atomic<bool> stop{false};
   // Node 1 stays; its clients write all the time.
   std::map<std::size_t, std::vector<std::string>> allowed;
   std::atomic<std::size_t> acknowledged{0};
@@ -207,9 +207,10 @@ TEST_CASE("cluster: nothing acknowledged is lost while nodes come and go") {
       return acknowledged > before + 5;
     });
   };
-  std::thread writer([&] {
+  // Joined, too, when a wait fails the test.
+  std::jthread writer([&](const std::stop_token& stop) {
     caf::scoped_actor self{c.nodes[0]->node->system()};
-    for (std::size_t n = 0; !stop; ++n) {
+    for (std::size_t n = 0; !stop.stop_requested(); ++n) {
       const auto value = std::to_string(n);
       const auto done = c.nodes[0]->publish(self, key_of(n % 20), value);
       auto& values = allowed[n % 20];
@@ -228,7 +229,7 @@ TEST_CASE("cluster: nothing acknowledged is lost while nodes come and go") {
     c.restart(1 + round % 2);
     wait_for_more();
   }
-  stop = true;
+  writer.request_stop();
   writer.join();
   CHECK(acknowledged > 0);
   for (const auto& [n, values] : allowed)

@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
+using test::slowness;
 using test::whole_node;
 using texts = std::set<std::string>;
 
@@ -43,16 +44,17 @@ std::string id_of(const std::string& ip) {
 
 runtime::naming_settings fast() {
   runtime::naming_settings out;
-  out.service.unhealthy_after = 2s;
-  out.service.delete_after = 4s;
+  out.service.unhealthy_after = 2s * slowness;
+  out.service.delete_after = 4s * slowness;
   out.service.beat_interval = 500ms;
-  out.service.lost_owner_kept = 5s;
+  out.service.lost_owner_kept = 5s * slowness;
   return out;
 }
 
 struct naming_cluster : test::whole_cluster {
-  naming_cluster()
-      : whole_cluster([](whole_node& n) { n.options.naming = fast(); }) {}
+  explicit naming_cluster(const runtime::naming_settings& naming = fast())
+      : whole_cluster([&naming](whole_node& n) { n.options.naming = naming; }) {
+  }
 
   template <class Answer, class M>
   result<Answer> ask(std::size_t node, const M& message) {
@@ -203,7 +205,7 @@ TEST_CASE("distro: what registers at one node all show within a second") {
   };
   MESSAGE("board: distro_seen_everywhere_p50_ms=", ms(15),
           " distro_seen_everywhere_max_ms=", ms(29));
-  CHECK(took[27] < 1s);
+  CHECK(took[27] < 1s * slowness);
 }
 
 TEST_CASE("distro: beats at any node keep a client, silence ends it") {
@@ -214,7 +216,7 @@ TEST_CASE("distro: beats at any node keep a client, silence ends it") {
   {
     beating_clients clients(c, all);
     c.wait_all(all);
-    c.check_kept(all, 5s);
+    c.check_kept(all, 5s * slowness);
   }
   // Its owner alone decides, and everybody sees it.
   c.wait_all(
@@ -223,7 +225,8 @@ TEST_CASE("distro: beats at any node keep a client, silence ends it") {
 }
 
 TEST_CASE("distro: a client may leave at any node") {
-  naming_cluster c;
+  // Nobody beats here, and nobody shall fall ill meanwhile.
+  naming_cluster c{runtime::naming_settings{}};
   texts all;
   for (std::size_t n = 0; n < 9; ++n) {
     const auto ip = "10.0.0." + std::to_string(n);
@@ -254,7 +257,7 @@ TEST_CASE("distro: no client is lost when a node goes, or when it comes") {
     clients.avoid(gone);
     c.stop(gone);
     // Longer than any of them would be kept.
-    c.check_kept(all, 6s);
+    c.check_kept(all, 6s * slowness);
     c.restart(gone);
     // A node that serves knows what its peers know.
     CHECK(c.shown(gone) == all);
@@ -275,7 +278,7 @@ TEST_CASE("distro: a connected client is seen everywhere, and its end too") {
     c.stop(1);
     const auto again = c.connect(2, "conn-3");
     c.publish(2, again, "10.0.0.2");
-    c.check_kept({"10.0.0.2"}, 8s);
+    c.check_kept({"10.0.0.2"}, 8s * slowness);
     caf::anon_send(again, api::stream_closed{});
     c.wait_all({});
   }

@@ -21,9 +21,15 @@
 
 namespace muster::test {
 
-/// Ports nobody has now, all different.
+/// Ports nobody has now, all different, and below those that the kernel gives
+/// to relays and connections: else one of these could get the port of a node
+/// that is not there at the moment.
 template <std::size_t Count>
 std::array<std::uint16_t, Count> free_ports() {
+  constexpr unsigned first = 20'000;
+  constexpr unsigned last = 32'000;
+  // Other processes begin elsewhere.
+  static unsigned next = static_cast<unsigned>(getpid()) * 37U;
   std::array<std::uint16_t, Count> ports{};
   std::array<int, Count> held{};
   for (std::size_t i = 0; i < Count; ++i) {
@@ -31,10 +37,10 @@ std::array<std::uint16_t, Count> free_ports() {
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    REQUIRE(bind(held[i], reinterpret_cast<sockaddr*>(&at), size) == 0);
-    REQUIRE(getsockname(held[i], reinterpret_cast<sockaddr*>(&at), &size) == 0);
-    ports[i] = ntohs(at.sin_port);
+    do {
+      ports[i] = static_cast<std::uint16_t>(first + next++ % (last - first));
+      at.sin_port = htons(ports[i]);
+    } while (bind(held[i], reinterpret_cast<sockaddr*>(&at), sizeof at) != 0);
   }
   for (const auto fd : held)
     close(fd);
@@ -64,12 +70,12 @@ struct whole_cluster {
       };
       options.address = "127.0.0.1";
       options.self = member(i, ports[i]);
-      options.probe_every = 100ms;
+      options.probe_every = 100ms * slowness;
       options.incarnation = "directory-" + std::to_string(i);
-      options.times.heartbeat_every = 50ms;
-      options.times.election_after = 300ms;
-      options.times.answer_wait = 1s;
-      options.times.leader_wait = 2s;
+      options.times.heartbeat_every = 50ms * slowness;
+      options.times.election_after = 300ms * slowness;
+      options.times.answer_wait = 1s * slowness;
+      options.times.leader_wait = 2s * slowness;
       for (std::size_t other = 0; other < ports.size(); ++other) {
         if (other == i)
           continue;

@@ -18,7 +18,7 @@ namespace muster::test {
 
 using namespace std::chrono_literals;
 
-inline constexpr auto deadline = 20s;
+inline constexpr auto deadline = 20s * slowness;
 
 /// What outlives a node.
 struct whole_stores {
