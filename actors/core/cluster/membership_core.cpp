@@ -30,6 +30,27 @@ member* membership_core::find(node_id id) {
   return found != list_.all.end() ? &*found : nullptr;
 }
 
+void membership_core::set_members(std::vector<member> all, wall_time now) {
+  std::ranges::sort(all, {}, &member::address);
+  const auto is_same = [](const member& a, const member& b) {
+    return a.id == b.id && a.host == b.host && a.http_port == b.http_port
+           && a.cluster_port == b.cluster_port;
+  };
+  if (std::ranges::equal(all, list_.all, is_same))
+    return;
+  for (auto& each : all) {
+    if (const auto* known = find(each.id)) {
+      const auto cluster_port = each.cluster_port;
+      each = *known;
+      each.cluster_port = cluster_port;
+    } else {
+      each.changed = now;
+    }
+  }
+  list_.all = std::move(all);
+  changed_ = true;
+}
+
 void membership_core::enter(member& m, member_state state, wall_time now) {
   if (m.state == state)
     return;

@@ -32,6 +32,10 @@ public:
   membership_core(node_id self, std::vector<member> all,
                   std::uint32_t failures_max, wall_time now);
 
+  /// Who they are now; of those that stay it is kept what is known. With the
+  /// node itself.
+  void set_members(std::vector<member> all, wall_time now);
+
   /// A member answered. Unknown ones are ignored, here and below.
   void heard(node_id from, const member_facts& facts, wall_time now);
 

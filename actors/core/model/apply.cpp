@@ -79,6 +79,10 @@ applied dispatch(const apply_step& step, const pb::Command& command) {
     return apply_to(step, command.override_remove());
   case pb::Command::kEnterCluster:
     return apply_to(step, command.enter_cluster());
+  case pb::Command::kMemberAdd:
+    return apply_to(step, command.member_add());
+  case pb::Command::kMemberChange:
+    return apply_to(step, command.member_change());
   case pb::Command::BODY_NOT_SET:
     break;
   }

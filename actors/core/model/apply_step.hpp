@@ -55,5 +55,7 @@ applied apply_to(const apply_step& step, const pb::InstanceRemove& command);
 applied apply_to(const apply_step& step, const pb::OverridePut& command);
 applied apply_to(const apply_step& step, const pb::OverrideRemove& command);
 applied apply_to(const apply_step& step, const pb::EnterCluster& command);
+applied apply_to(const apply_step& step, const pb::MemberAdd& command);
+applied apply_to(const apply_step& step, const pb::MemberChange& command);
 
 } // namespace muster::model

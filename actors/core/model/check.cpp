@@ -9,6 +9,8 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include "actors/core/model/tables.hpp"
+
 namespace muster::model {
 
 namespace {
@@ -119,7 +121,28 @@ result<void> check(const pb::EnterCluster& command) {
     return missing("node");
   if (command.incarnation().empty())
     return missing("incarnation");
+  if (command.founders_size() > members_max)
+    return fail(errc::invalid_argument, "too many members");
   return command.cluster().empty() ? missing("cluster") : result<void>{};
+}
+
+result<void> check(const pb::MemberAdd& command) {
+  if (command.member().node() == 0)
+    return missing("node");
+  const auto& at = command.member().address();
+  if (at.host().empty())
+    return missing("host");
+  for (const auto port : {at.http_port(), at.sdk_port(), at.cluster_port()})
+    if (port == 0 || port > 65535)
+      return fail(errc::invalid_argument,
+                  std::to_string(port) + " is no port");
+  return {};
+}
+
+result<void> check(const pb::MemberChange& command) {
+  if (!pb::MemberChange::Kind_IsValid(command.kind()))
+    return fail(errc::invalid_argument, "unknown kind of change");
+  return command.node() == 0 ? missing("node") : result<void>{};
 }
 
 result<void> check_key(const pb::Command& command) {
@@ -151,6 +174,10 @@ result<void> check_key(const pb::Command& command) {
     return check(command.override_remove().key());
   case pb::Command::kEnterCluster:
     return check(command.enter_cluster());
+  case pb::Command::kMemberAdd:
+    return check(command.member_add());
+  case pb::Command::kMemberChange:
+    return check(command.member_change());
   case pb::Command::kHistoryTrim:
   case pb::Command::kNamespaceRemove:
     return {};

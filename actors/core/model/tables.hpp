@@ -25,6 +25,8 @@ using dedupe_table = table<table_id::dedupe, pb::DedupeRecord>;
 
 /// Key of the only row of `cluster_table`.
 inline constexpr std::string_view cluster_record_key = "cluster";
+/// Members of a cluster at most.
+inline constexpr int members_max = 64;
 
 /// Key of a config; also the prefix of its grays and its history rows.
 std::string key_of(const config_key& key);

@@ -26,7 +26,8 @@ pb::Command command_source::next() {
       &source::instance_put,     &source::instance_put,
       &source::instance_remove,  &source::override_put,
       &source::override_put,     &source::override_remove,
-      &source::enter_cluster,    &source::nothing_known};
+      &source::enter_cluster,    &source::member_add,
+      &source::member_change,    &source::nothing_known};
   pb::Command c;
   (this->*chance_.pick(makers))(c);
   // Proposers' clocks differ: time goes back now and then.
@@ -97,6 +98,26 @@ void command_source::enter_cluster(pb::Command& c) {
   e.set_node(1 + below(3));
   e.set_incarnation(word());
   e.set_cluster(word());
+  e.mutable_address()->set_host(word());
+  for (auto more = below(3); more > 0; --more) {
+    auto& founder = *e.add_founders();
+    founder.set_node(1 + below(3));
+    founder.mutable_address()->set_host(word());
+  }
+}
+
+void command_source::member_add(pb::Command& c) {
+  auto& m = *c.mutable_member_add()->mutable_member();
+  m.set_node(1 + below(4));
+  m.mutable_address()->set_host(word());
+}
+
+void command_source::member_change(pb::Command& c) {
+  auto& m = *c.mutable_member_change();
+  m.set_node(1 + below(4));
+  m.set_kind(chance_.pick(std::vector{pb::MemberChange::DRAIN,
+                                      pb::MemberChange::REMOVE,
+                                      pb::MemberChange::FORGET}));
 }
 
 void command_source::namespace_remove(pb::Command& c) {

@@ -45,6 +45,8 @@ private:
   void namespace_put(pb::Command& c);
   void namespace_remove(pb::Command& c);
   void enter_cluster(pb::Command& c);
+  void member_add(pb::Command& c);
+  void member_change(pb::Command& c);
   void service_put(pb::Command& c);
   void service_remove(pb::Command& c);
   void instance_put(pb::Command& c);

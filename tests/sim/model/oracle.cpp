@@ -78,6 +78,10 @@ oracle::result oracle::carry_out(const pb::Command& c) {
     return on(c.override_remove());
   case pb::Command::kEnterCluster:
     return on(c.enter_cluster());
+  case pb::Command::kMemberAdd:
+    return on(c.member_add());
+  case pb::Command::kMemberChange:
+    return on(c.member_change());
   case pb::Command::BODY_NOT_SET:
     break;
   }
@@ -267,15 +271,78 @@ oracle::result oracle::on(const pb::NamespaceRemove& r) {
 
 // -- the cluster --------------------------------------------------------------
 
+oracle::cluster_member* oracle::member_named(std::uint64_t node) {
+  for (auto& each : members_)
+    if (each.node == node)
+      return &each;
+  return nullptr;
+}
+
 oracle::result oracle::on(const pb::EnterCluster& e) {
-  for (const auto& [node, directory] : members_)
-    if (node == e.node())
-      return directory == e.incarnation()
-                 ? result{.existed = true}
-                 : result{.code = errc::failed_precondition};
-  if (members_.empty())
+  if (!founded_) {
+    const auto take = [this](std::uint64_t node, const std::string& host) {
+      if (member_named(node))
+        return;
+      members_.push_back({.node = node, .host = host, .founder = true});
+      founders_ += std::to_string(node) + ",";
+    };
+    founded_ = true;
     cluster_ = e.cluster();
-  members_.emplace_back(e.node(), e.incarnation());
+    for (const auto& each : e.founders())
+      take(each.node(), each.address().host());
+    take(e.node(), e.address().host());
+  }
+  auto* m = member_named(e.node());
+  if (!m || (!m->directory.empty() && m->directory != e.incarnation()))
+    return {.code = errc::failed_precondition};
+  if (!m->directory.empty() && m->host == e.address().host())
+    return {.existed = true};
+  m->directory = e.incarnation();
+  m->host = e.address().host();
+  cluster_version_ = index_;
+  return {};
+}
+
+oracle::result oracle::on(const pb::MemberAdd& a) {
+  if (!founded_)
+    return {.code = errc::failed_precondition};
+  auto* m = member_named(a.member().node());
+  if (!m)
+    members_.push_back(
+        {.node = a.member().node(), .host = a.member().address().host()});
+  else if (m->standing == 0)
+    return {.existed = true};
+  else if (m->standing == 2)
+    return {.code = errc::failed_precondition};
+  else
+    m->standing = 0;
+  cluster_version_ = index_;
+  return {};
+}
+
+oracle::result oracle::on(const pb::MemberChange& c) {
+  if (!founded_)
+    return {.code = errc::failed_precondition};
+  auto* m = member_named(c.node());
+  if (!m)
+    return {.code = errc::not_found};
+  if (c.kind() == pb::MemberChange::FORGET) {
+    if (m->standing != 2)
+      return {.code = errc::failed_precondition};
+    std::erase_if(members_, [&](const auto& x) { return x.node == c.node(); });
+    cluster_version_ = index_;
+    return {};
+  }
+  const int wanted = c.kind() == pb::MemberChange::DRAIN ? 1 : 2;
+  if (m->standing >= wanted)
+    return {.existed = true};
+  std::size_t others = 0;
+  for (const auto& each : members_)
+    others += each.node != c.node() && each.standing == 0 ? 1 : 0;
+  if (others == 0)
+    return {.code = errc::failed_precondition};
+  m->standing = wanted;
+  cluster_version_ = index_;
   return {};
 }
 
@@ -402,8 +469,11 @@ void oracle::tell_services(lines& out) const {
 lines oracle::tell() const {
   lines out;
   std::size_t nth = 0;
-  for (const auto& [node, directory] : members_)
-    out.insert(line("member", cluster_, nth++, node, directory));
+  if (founded_)
+    out.insert(line("cluster", cluster_, cluster_version_, founders_));
+  for (const auto& m : members_)
+    out.insert(line("member", nth++, m.node, m.directory, m.host, m.founder,
+                    m.standing));
   std::map<std::string, std::uint64_t> counts;
   std::size_t grays = 0;
   std::size_t formals = 0;

@@ -93,6 +93,8 @@ private:
   result on(const pb::OverridePut& p);
   result on(const pb::OverrideRemove& r);
   result on(const pb::EnterCluster& e);
+  result on(const pb::MemberAdd& a);
+  result on(const pb::MemberChange& c);
 
   std::uint64_t new_id() const;
   void remember(const name& of, const char* op, const formal_version& v,
@@ -114,9 +116,19 @@ private:
   std::vector<past> history_;
   std::map<std::string, space> spaces_;
   std::map<name, service> services_;
-  std::string cluster_; ///< empty: nobody entered
-  /// Node and directory, in the order in which they came.
-  std::vector<std::pair<std::uint64_t, std::string>> members_;
+  bool founded_ = false;
+  std::string cluster_;
+  std::string founders_;
+  std::uint64_t cluster_version_ = 0;
+  struct cluster_member {
+    std::uint64_t node = 0;
+    std::string directory{};
+    std::string host{};
+    bool founder = false;
+    int standing = 0; ///< 0 stays, 1 drains, 2 leaves
+  };
+  std::vector<cluster_member> members_; ///< in the order in which they came
+  cluster_member* member_named(std::uint64_t node);
   /// Of named commands, without the events.
   std::map<std::pair<std::uint64_t, std::uint64_t>, verdict> done_;
 };

@@ -135,9 +135,14 @@ lines tell_state(const state_reader& state) {
                     r.create_time_ms(), r.revision()));
   if (const auto cluster = model::membership(state)) {
     std::size_t nth = 0;
+    std::string founders;
+    for (const auto node : cluster->founders())
+      founders += std::to_string(node) + ",";
+    out.insert(line("cluster", cluster->id(), cluster->version(), founders));
     for (const auto& m : cluster->members())
-      out.insert(line("member", cluster->id(), nth++, m.node(),
-                      m.incarnation()));
+      out.insert(line("member", nth++, m.node(), m.incarnation(),
+                      m.address().host(), m.founder(),
+                      static_cast<int>(m.state())));
   }
   // What no name shows must not be there either.
   out.insert(line("rows", rows_of(state, table_id::history),
