@@ -33,6 +33,11 @@ using config_group_actor
                      caf::replies_to<unwatch_configs>::with<done>,
                      caf::reacts_to<model::event>>;
 
+/// Who is in the cluster, and where the groups are.
+using placement_actor
+  = caf::typed_actor<caf::replies_to<survey_members>::with<member_survey>,
+                     caf::replies_to<change_member>::with<model::outcome>>;
+
 // -- service ------------------------------------------------------------------
 
 /// Publishes ephemeral instances of one client, replacing what this client
@@ -156,6 +161,9 @@ MUSTER_LOCAL(api::list_history)
 MUSTER_LOCAL(api::history_rows)
 MUSTER_LOCAL(api::load_cluster)
 MUSTER_LOCAL(api::cluster_loaded)
+MUSTER_LOCAL(api::survey_members)
+MUSTER_LOCAL(api::member_survey)
+MUSTER_LOCAL(api::change_member)
 MUSTER_LOCAL(api::watch_configs)
 MUSTER_LOCAL(api::unwatch_configs)
 MUSTER_LOCAL(api::config_fired)

@@ -12,6 +12,7 @@
 #include <caf/actor.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 
+#include "actors/api/members.hpp"
 #include "actors/core/base/clock.hpp"
 #include "actors/core/base/result.hpp"
 #include "actors/core/model/apply.hpp"
@@ -144,6 +145,36 @@ struct load_cluster {
 };
 struct cluster_loaded {
   std::optional<pb::MembershipRecord> record; ///< none: nobody has entered yet
+};
+
+// -- members of the cluster ---------------------------------------------------
+
+/// -> member_survey: the record of partition 0, and what the members that
+/// answer say about the groups.
+struct survey_members {
+  request_meta meta;
+};
+struct member_survey {
+  struct row {
+    pb::MemberRecord record;
+    member_state state = member_state::starting; ///< as this node sees it
+    std::size_t held = 0; ///< groups with a copy there, voting or not
+    std::size_t votes = 0;
+    std::size_t leads = 0;
+  };
+  std::vector<row> rows;
+  /// Groups of which a leader answered, and all there are.
+  std::size_t groups_known = 0;
+  std::size_t groups = 0;
+};
+
+/// -> model::outcome, once it is in partition 0's record; groups and leaders
+/// follow. `failed_precondition` with the reason if the cluster would not get
+/// on without the member.
+struct change_member {
+  request_meta meta;
+  enum class what : std::uint8_t { add, drain, remove } kind = what::add;
+  member who;
 };
 
 // -- watching -----------------------------------------------------------------

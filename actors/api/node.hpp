@@ -58,6 +58,8 @@ public:
   /// Who reads that partition's tables; null while being restarted.
   virtual state_actor tables(partition_id partition) const = 0;
   virtual namespaces_actor namespaces() const = 0;
+  /// Null while being restarted, and on a node that stands alone.
+  virtual placement_actor placement() const { return {}; }
 
   /// Starts the actor of an accepted stream. `resource_exhausted` above the
   /// connection limit, `unavailable` while not serving.

@@ -20,6 +20,7 @@
 #include "actors/api/service_directory.hpp"
 #include "actors/core/base/clock.hpp"
 #include "actors/core/naming/service_core.hpp"
+#include "actors/core/raft/types.hpp"
 
 /// What the actors of a node share: collaborators, times and limits.
 namespace muster::runtime {
@@ -134,6 +135,13 @@ struct node_context {
   /// Which data directories the members have, as far as known here; null until
   /// anything is. Written by the membership actor.
   std::atomic<std::shared_ptr<const pb::MembershipRecord>> cluster{};
+
+  /// With which members the groups begin, unless their logs say otherwise; null
+  /// until that is known. Written by the membership actor.
+  std::atomic<std::shared_ptr<const raft::configuration>> first_members{};
+  /// There is a cluster, and this node is none of its members. Written by the
+  /// membership actor.
+  std::atomic<bool> outsider{false};
 
   /// What services share with other nodes; null on a node that stands alone.
   distro_share* distro = nullptr;

@@ -9,6 +9,7 @@
 #include <caf/stateful_actor.hpp>
 #include <spdlog/spdlog.h>
 
+#include "actors/core/cluster/record.hpp"
 #include "actors/core/raft/wire.hpp"
 #include "actors/runtime/peer.hpp"
 #include "actors/runtime/peer_calls.hpp"
@@ -35,12 +36,14 @@ public:
   void take(const peer_traffic& m);
   caf::result<std::uint64_t> offer(const peer_offer& m);
   caf::result<std::string> pull(const peer_pull& m);
+  caf::result<std::string> place(const peer_placement& m);
 
 private:
   bool is_peer(node_id node) const {
-    return std::ranges::any_of(parts_->peers,
+    return std::ranges::any_of(parts_->peers(),
                                [&](const auto& p) { return p.id == node; });
   }
+  void warn(node_id from, const std::string& why);
   member_actor replica(std::uint64_t group) const {
     const auto& all = parts_->handles.replicas;
     return group < all.size() ? all[group].load() : member_actor{};
@@ -58,6 +61,8 @@ private:
   /// Bytes that came and were not reported yet. What is left of a connection
   /// that was lost is too little to matter to the next one.
   std::map<node_id, std::uint64_t> untold_;
+  /// Why nodes were refused last: they come again and again.
+  std::map<node_id, std::string> refused_;
 };
 
 caf::error refused(std::string why) {
@@ -68,25 +73,37 @@ caf::error no_replica() {
   return api::to_caf({errc::unavailable, "the partition is not here now"});
 }
 
+void door_state::warn(node_id from, const std::string& why) {
+  constexpr std::size_t remembered_max = 64;
+  if (refused_.size() >= remembered_max)
+    refused_.clear();
+  if (std::exchange(refused_[from], why) != why)
+    spdlog::warn("a node that calls itself {} was refused: {}", from.value,
+                 why);
+}
+
+/// Who is refused is told why, and who the members are.
 caf::result<peer_hello> door_state::greet(const peer_hello& m) {
   pb::PeerHello in;
   if (!in.ParseFromString(m.bytes))
     return refused("the hello does not parse");
   const node_id from{in.from()};
   auto own = parts_->hello();
+  own.set_to(from.value);
   const auto known = parts_->cluster();
+  if (const auto to = parts_->handles.membership.load(); to && in.has_record())
+    self_->send(to, record_heard{std::make_shared<const pb::MembershipRecord>(
+                        in.record())});
   auto fine = check_hello(in, own, from, known.get());
   if (fine && !is_peer(from))
     fine = fail(errc::failed_precondition,
                 "node " + std::to_string(from.value) + " is not a member here");
   if (!fine) {
-    spdlog::warn("a node that calls itself {} was refused: {}", from.value,
-                 fine.error().message);
-    return refused(fine.error().message);
-  }
-  if (const auto gate = parts_->handles.gate.load())
+    warn(from, fine.error().message);
+    own.set_refused(fine.error().message);
+  } else if (const auto gate = parts_->handles.gate.load()) {
     self_->send(gate, peer_greeted{from});
-  own.set_to(from.value);
+  }
   return peer_hello{own.SerializeAsString()};
 }
 
@@ -213,6 +230,13 @@ caf::result<std::string> door_state::pull(const peer_pull& m) {
   return self_->delegate(from, give_part{m.pull});
 }
 
+caf::result<std::string> door_state::place(const peer_placement& m) {
+  const auto to = parts_->handles.placement.load();
+  if (!to)
+    return no_replica();
+  return self_->delegate(to, placement_here{m.call});
+}
+
 using pointer = caf::stateful_actor<door_state>*;
 
 caf::behavior door(pointer self, const peer_parts& parts) {
@@ -223,6 +247,7 @@ caf::behavior door(pointer self, const peer_parts& parts) {
       [&s](const peer_traffic& m) { s.take(m); },
       [&s](const peer_offer& m) { return s.offer(m); },
       [&s](const peer_pull& m) { return s.pull(m); },
+      [&s](const peer_placement& m) { return s.place(m); },
   };
 }
 
@@ -260,11 +285,21 @@ result<void> check_hello(const pb::PeerHello& theirs, const pb::PeerHello& own,
   if (known == nullptr)
     return {};
   for (const auto& member : known->members())
-    if (member.node() == from.value
+    if (member.node() == from.value && !member.incarnation().empty()
         && member.incarnation() != theirs.incarnation())
       return refuse("node " + std::to_string(from.value)
                     + " entered with another data directory");
   return {};
+}
+
+result<void> check_own_place(const pb::MembershipRecord* record,
+                             const pb::PeerHello& own) {
+  if (record == nullptr
+      || cluster::is_member(*record, node_id{own.from()}, own.incarnation()))
+    return {};
+  return fail(errc::failed_precondition,
+              "this node, with this data directory, is no member of cluster "
+                  + record->id());
 }
 
 void allow_peers(caf::actor_system_config& config) {
@@ -273,7 +308,8 @@ void allow_peers(caf::actor_system_config& config) {
       .add_message_type<peer_traffic>("muster_peer_traffic")
       .add_message_type<peer_received>("muster_peer_received")
       .add_message_type<peer_offer>("muster_peer_offer")
-      .add_message_type<peer_pull>("muster_peer_pull");
+      .add_message_type<peer_pull>("muster_peer_pull")
+      .add_message_type<peer_placement>("muster_peer_placement");
 }
 
 peer_parts peers_of(const supervisor_parts& parts) {
@@ -289,8 +325,10 @@ peer_parts peers_of(const supervisor_parts& parts) {
     out.set_from(self.value);
     out.set_partitions(partitions);
     out.set_incarnation(incarnation);
-    if (const auto record = known())
+    if (const auto record = known()) {
       out.set_cluster(record->id());
+      *out.mutable_record() = *record;
+    }
     out.set_boot(now.boot);
     out.set_version(now.version);
     out.set_sdk_port(now.sdk_port);
@@ -301,8 +339,13 @@ peer_parts peers_of(const supervisor_parts& parts) {
     out.set_draining(now.draining);
     return out;
   };
+  const auto peers = [&context = parts.context, self = parts.self] {
+    auto all = context.members.load()->all;
+    std::erase_if(all, [self](const auto& m) { return m.id == self; });
+    return all;
+  };
   return {.self = parts.self,
-          .peers = parts.cluster->peers,
+          .peers = peers,
           .handles = parts.handles,
           .time = parts.context.time,
           .hello = hello,

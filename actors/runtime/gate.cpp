@@ -68,11 +68,7 @@ public:
   void start(peer_parts parts) {
     parts_.emplace(std::move(parts));
     self_->set_down_handler([this](const caf::down_msg& m) { on_down(m); });
-    for (const auto& peer : parts_->peers) {
-      auto& l = links_[peer.id];
-      l.peer = peer;
-      connect(peer.id);
-    }
+    follow_members();
     tick();
     self_->delayed_send(self_, parts_->probe_every, probe_peers{});
   }
@@ -82,6 +78,7 @@ public:
   void flush_later();
   void flush();
   void tick();
+  void follow_members();
   void connect(node_id to);
   void probe();
   void greeted(const peer_greeted& m) {
@@ -103,6 +100,8 @@ public:
 private:
   struct link {
     cluster::member peer;
+    /// Else it was a member once. Links stay: answers may be on their way.
+    bool wanted = true;
     caf::actor door; ///< null while there is no connection
     bool connecting = false;
     unsigned probes_lost = 0;
@@ -117,8 +116,8 @@ private:
   void failed(link& l, const std::string& why);
   void lost(link& l, const std::string& why);
   void silent(link& l, const caf::actor_addr& asked, const std::string& why);
-  result<cluster::member_facts> read_hello(const link& l,
-                                           const peer_hello& m) const;
+  void leave(link& l);
+  result<void> read_hello(const link& l, const peer_hello& m);
   peer_hello own_hello(const link& l) const;
   void on_down(const caf::down_msg& m);
   pb::PeerCall& begin_call(link& l, bool write);
@@ -147,9 +146,32 @@ error no_way(node_id to) {
 
 // -- connections --------------------------------------------------------------
 
+/// Members come and go while the node runs.
+void gate_state::follow_members() {
+  for (auto& [_, l] : links_)
+    l.wanted = false;
+  for (const auto& peer : parts_->peers()) {
+    auto& l = links_[peer.id];
+    l.peer = peer;
+    l.wanted = true;
+    connect(peer.id);
+  }
+  for (auto& [_, l] : links_)
+    if (!l.wanted)
+      leave(l);
+}
+
+void gate_state::leave(link& l) {
+  if (!l.door)
+    return;
+  self_->demonitor(l.door);
+  l.door = nullptr;
+  l.due.Clear();
+}
+
 void gate_state::connect(node_id to) {
   auto& l = links_.at(to);
-  if (l.door || std::exchange(l.connecting, true))
+  if (!l.wanted || l.door || std::exchange(l.connecting, true))
     return;
   l.delay.started(parts_->time.steady());
   const auto sockets =
@@ -183,17 +205,27 @@ peer_hello gate_state::own_hello(const link& l) const {
   return {hello.SerializeAsString()};
 }
 
-result<cluster::member_facts>
-gate_state::read_hello(const link& l, const peer_hello& m) const {
+/// If all is well, membership has heard of that node.
+result<void> gate_state::read_hello(const link& l, const peer_hello& m) {
   pb::PeerHello in;
   if (!in.ParseFromString(m.bytes))
     return fail(errc::data_loss, "its hello does not parse");
+  if (in.has_record())
+    tell_membership(record_heard{
+        std::make_shared<const pb::MembershipRecord>(in.record())});
+  if (!in.refused().empty())
+    return fail(errc::failed_precondition, in.refused());
   const auto known = parts_->cluster();
-  if (const auto fine =
-          check_hello(in, parts_->hello(), l.peer.id, known.get());
-      !fine)
-    return std::unexpected(fine.error());
-  return facts_of(in);
+  const auto own = parts_->hello();
+  if (auto fine = check_hello(in, own, l.peer.id, known.get()); !fine)
+    return fine;
+  // Who is a member may know it sooner than the other one.
+  if (auto fine =
+          check_own_place(in.has_record() ? &in.record() : nullptr, own);
+      !fine && !known)
+    return fine;
+  tell_membership(peer_heard{l.peer.id, facts_of(in), !in.cluster().empty()});
+  return {};
 }
 
 void gate_state::greet(link& l, const caf::strong_actor_ptr& door) {
@@ -201,13 +233,10 @@ void gate_state::greet(link& l, const caf::strong_actor_ptr& door) {
   self_->request(handle, peer_hello_timeout, own_hello(l))
       .then(
           [this, &l, handle](const peer_hello& m) {
-            const auto facts = read_hello(l, m);
-            if (!facts) {
-              failed(l, facts.error().message);
-              return;
-            }
-            connected(l, handle);
-            tell_membership(peer_heard{l.peer.id, *facts});
+            if (const auto fine = read_hello(l, m); !fine)
+              failed(l, fine.error().message);
+            else
+              connected(l, handle);
           },
           [this, &l](const caf::error& e) {
             failed(l, api::from_caf(e).message);
@@ -215,9 +244,11 @@ void gate_state::greet(link& l, const caf::strong_actor_ptr& door) {
 }
 
 void gate_state::connected(link& l, const caf::actor& door) {
+  l.connecting = false;
+  if (!l.wanted)
+    return;
   spdlog::info("member {} is connected", l.peer.address());
   l.trouble.clear();
-  l.connecting = false;
   l.door = door;
   l.unread = 0;
   l.probes_lost = 0;
@@ -226,6 +257,8 @@ void gate_state::connected(link& l, const caf::actor& door) {
 
 void gate_state::failed(link& l, const std::string& why) {
   l.connecting = false;
+  if (!l.wanted)
+    return;
   const auto wait = l.delay.died(parts_->time.steady());
   // Once each, for it is tried again and again.
   if (std::exchange(l.trouble, why) != why)
@@ -251,6 +284,8 @@ void gate_state::on_down(const caf::down_msg& m) {
 void gate_state::probe() {
   self_->delayed_send(self_, parts_->probe_every, probe_peers{});
   for (auto& [_, l] : links_) {
+    if (!l.wanted)
+      continue;
     if (!l.door) {
       tell_membership(peer_missed{l.peer.id});
       continue;
@@ -258,13 +293,12 @@ void gate_state::probe() {
     self_->request(l.door, peer_hello_timeout, own_hello(l))
         .then(
             [this, &l, asked = l.door.address()](const peer_hello& m) {
-              const auto facts = read_hello(l, m);
-              if (!facts) {
-                silent(l, asked, facts.error().message);
+              const auto fine = read_hello(l, m);
+              if (!fine) {
+                silent(l, asked, fine.error().message);
                 return;
               }
               l.probes_lost = 0;
-              tell_membership(peer_heard{l.peer.id, *facts});
             },
             [this, &l, asked = l.door.address()](const caf::error& e) {
               silent(l, asked, api::from_caf(e).message);
@@ -418,6 +452,10 @@ gate_impl::behavior_type gate(pointer self, const peer_parts& parts) {
       [&s](const pull_at& m) {
         return s.ask<std::string>(m.to, peer_pull{m.pull});
       },
+      [&s](const placement_at& m) {
+        return s.ask<std::string>(m.to, peer_placement{m.call});
+      },
+      [&s](members_changed) { s.follow_members(); },
       [&s](flush_traffic) { s.flush(); },
       [&s](pass_time) { s.tick(); },
       [&s](const connect_peer& m) { s.connect(m.to); },

@@ -8,7 +8,9 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
 
+#include "actors/core/cluster/record.hpp"
 #include "actors/core/model/table.hpp"
+#include "actors/core/raft/members.hpp"
 
 namespace muster::runtime {
 
@@ -38,9 +40,10 @@ constexpr milliseconds read_every{1'000};
 constexpr milliseconds read_timeout{1'000};
 constexpr milliseconds enter_timeout{15'000};
 
-bool has_member(const pb::MembershipRecord& record, node_id id) {
-  const auto& all = record.members();
-  return std::ranges::find(all, id.value, &pb::MemberRecord::node) != all.end();
+std::vector<cluster::member> configured_members(const cluster_options& o) {
+  auto all = o.peers;
+  all.push_back(o.self);
+  return all;
 }
 
 class membership_state {
@@ -51,13 +54,23 @@ public:
 
   void start(membership_parts parts) {
     parts_.emplace(std::move(parts));
-    auto all = parts_->options.peers;
-    all.push_back(parts_->options.self);
-    core_.emplace(parts_->options.self.id, std::move(all),
+    core_.emplace(parts_->options.self.id, known_members(parts_->options),
                   parts_->options.failures_max, now());
-    if (const auto& known = parts_->options.remembered; known)
+    std::vector<node_id> configured;
+    for (const auto& each : configured_members(parts_->options))
+      configured.push_back(each.id);
+    beginning_.emplace(parts_->options.self.id, std::move(configured));
+    if (const auto& known = parts_->options.remembered;
+        known && !parts_->context.cluster.load())
       parts_->context.cluster =
           std::make_shared<const pb::MembershipRecord>(*known);
+    if (const auto known = parts_->context.cluster.load()) {
+      beginning_->learned(*known);
+      core_->set_members(
+          cluster::members_in(*known, configured_members(parts_->options)),
+          now());
+    }
+    let_groups_begin();
     look();
     read_record();
   }
@@ -65,10 +78,16 @@ public:
   void heard(const peer_heard& m) {
     core_->heard(m.from, m.facts, now());
     tell();
+    if (!m.clustered) {
+      beginning_->heard_of_none(m.from);
+      let_groups_begin();
+    }
   }
   void missed(const peer_missed& m) {
     core_->missed(m.from, now());
     tell();
+    beginning_->missed(m.from);
+    let_groups_begin();
   }
   void look() {
     core_->heard(parts_->options.self.id, parts_->own_facts(), now());
@@ -77,8 +96,12 @@ public:
   }
   void read_record();
 
-private:
   void learn(const pb::MembershipRecord& record);
+
+private:
+  void stay_out(const pb::MembershipRecord& record);
+  void let_groups_begin();
+  bool may_enter(const pb::MembershipRecord* record) const;
   void enter();
   wall_time now() const { return parts_->context.time.wall(); }
 
@@ -96,11 +119,13 @@ private:
 
   membership_impl::pointer self_;
   bool entering_ = false;
+  std::optional<cluster::beginning> beginning_;
   std::optional<membership_parts> parts_;
   std::optional<cluster::membership_core> core_;
 };
 
-/// Partition 0 says which data directories the members entered with.
+/// Partition 0 says who the members are, and which data directories they
+/// entered with.
 void membership_state::read_record() {
   self_->delayed_send(self_, read_every, read_cluster{});
   const auto tables = parts_->context.tables(meta_partition);
@@ -111,18 +136,34 @@ void membership_state::read_record() {
           [this](const api::cluster_loaded& m) {
             if (m.record)
               learn(*m.record);
-            if (!m.record || !has_member(*m.record, parts_->options.self.id))
+            if (may_enter(m.record ? &*m.record : nullptr))
               enter();
           },
           [](const caf::error&) {});
 }
 
+/// The groups of this node may begin, with whom is known now.
+void membership_state::let_groups_begin() {
+  const auto& members = beginning_->members();
+  if (!members || parts_->context.first_members.load())
+    return;
+  parts_->context.first_members =
+      std::make_shared<const raft::configuration>(*members);
+  parts_->groups_may_begin();
+}
+
 /// First durable, then believed: else a restart could forget whom it refused.
 void membership_state::learn(const pb::MembershipRecord& record) {
   const auto known = parts_->context.cluster.load();
-  if (known && to_bytes(*known) == to_bytes(record))
+  if (known
+      && (known->id() != record.id() || known->version() >= record.version()))
     return;
-  if (const auto& remember = parts_->options.remember; remember)
+  const auto& options = parts_->options;
+  if (!cluster::is_member(record, options.self.id, options.incarnation)) {
+    stay_out(record);
+    return;
+  }
+  if (const auto& remember = options.remember; remember)
     if (const auto done = remember(record); !done) {
       spdlog::error("the cluster's members cannot be remembered: {}",
                     done.error().message);
@@ -130,6 +171,47 @@ void membership_state::learn(const pb::MembershipRecord& record) {
     }
   parts_->context.cluster =
       std::make_shared<const pb::MembershipRecord>(record);
+  parts_->context.outsider = false;
+  beginning_->learned(record);
+  let_groups_begin();
+  core_->set_members(cluster::members_in(record, configured_members(options)),
+                     now());
+  tell();
+  if (const auto gate = parts_->gate())
+    self_->send(gate, members_changed{});
+}
+
+/// A node that is to join waits for that; one that was removed serves no more.
+void membership_state::stay_out(const pb::MembershipRecord& record) {
+  beginning_->kept_out();
+  if (parts_->context.outsider.exchange(true))
+    return;
+  const auto address = parts_->options.self.address();
+  if (const auto* own = cluster::find(record, parts_->options.self.id);
+      own != nullptr)
+    spdlog::critical("cluster {} knows {} with another data directory: remove "
+                     "it there and add it again (musterctl member remove {}, "
+                     "musterctl member add {})",
+                     record.id(), address, address, address);
+  else
+    spdlog::warn("{} is no member of cluster {}; to make it one: musterctl "
+                 "member add {}",
+                 address, record.id(), address);
+}
+
+/// Who founds the cluster may be the first; others enter if they were added.
+bool membership_state::may_enter(const pb::MembershipRecord* record) const {
+  const auto& options = parts_->options;
+  if (record == nullptr) {
+    const auto& members = beginning_->members();
+    return members && raft::is_voter(*members, options.self.id);
+  }
+  const auto* own = cluster::find(*record, options.self.id);
+  return own
+         && (own->incarnation().empty()
+             || (own->incarnation() == options.incarnation
+                 && to_bytes(own->address())
+                        != to_bytes(cluster::address_of(options.self))));
 }
 
 void membership_state::enter() {
@@ -141,6 +223,12 @@ void membership_state::enter() {
   body.set_node(parts_->options.self.id.value);
   body.set_incarnation(parts_->options.incarnation);
   body.set_cluster(parts_->options.incarnation);
+  *body.mutable_address() = cluster::address_of(parts_->options.self);
+  for (const auto& each : configured_members(parts_->options)) {
+    auto& founder = *body.add_founders();
+    founder.set_node(each.id.value);
+    *founder.mutable_address() = cluster::address_of(each);
+  }
   self_->request(meta, enter_timeout, api::propose{{}, std::move(command)})
       .then(
           [this](const model::outcome& o) {
@@ -162,12 +250,20 @@ membership_impl::behavior_type membership(pointer self,
   return {
       [&s](const peer_heard& m) { s.heard(m); },
       [&s](const peer_missed& m) { s.missed(m); },
+      [&s](const record_heard& m) { s.learn(*m.record); },
       [&s](look_at_self) { s.look(); },
       [&s](read_cluster) { s.read_record(); },
   };
 }
 
 } // namespace
+
+std::vector<cluster::member> known_members(const cluster_options& options) {
+  auto configured = configured_members(options);
+  return options.remembered
+             ? cluster::members_in(*options.remembered, configured)
+             : configured;
+}
 
 membership_actor spawn_membership(caf::actor_system& system,
                                   membership_parts parts) {

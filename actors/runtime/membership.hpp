@@ -14,7 +14,15 @@ struct membership_parts {
   const cluster_options& options;
   /// What this node says about itself, asked anew each time.
   std::function<cluster::member_facts()> own_facts;
+  std::function<gate_actor()> gate;
+  /// Called once it is known with which members the groups begin
+  /// (`node_context::first_members`).
+  std::function<void()> groups_may_begin;
 };
+
+/// The members as they were when the node last ran, else as its configuration
+/// names them; with the node itself.
+std::vector<cluster::member> known_members(const cluster_options& options);
 
 /// The gate tells it whom it heard and whom it missed. The caller monitors it.
 membership_actor spawn_membership(caf::actor_system& system,

@@ -14,6 +14,8 @@
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
+#include "actors/core/cluster/record.hpp"
+#include "actors/runtime/membership.hpp"
 #include "actors/runtime/peer.hpp"
 #include "actors/runtime/supervisor.hpp"
 
@@ -79,14 +81,15 @@ struct node::impl {
                              .version = facts.version});
     auto list = std::make_shared<api::member_list>();
     list->self = options.cluster->self.id;
-    list->all = options.cluster->peers;
-    list->all.push_back(options.cluster->self);
+    list->all = known_members(*options.cluster);
     return list;
   }
 
   cluster::member_facts own_facts() const {
-    const auto now = state.load();
+    const auto now = current_state();
     const auto& self = options.cluster->self;
+    const auto record = context.cluster.load();
+    const auto* own = record ? cluster::find(*record, self.id) : nullptr;
     return {.boot = boot,
             .version = options.facts.version,
             .sdk_port = options.facts.sdk_port,
@@ -94,7 +97,16 @@ struct node::impl {
             .region = self.region,
             .zone = self.zone,
             .serving = now == api::node_state::serving,
-            .draining = now == api::node_state::draining};
+            .draining = now == api::node_state::draining
+                        || (own && own->state() != pb::MemberRecord::ACTIVE)};
+  }
+
+  /// A node that is no member of its cluster serves nobody.
+  api::node_state current_state() const {
+    const auto now = state.load();
+    return now == api::node_state::serving && context.outsider.load()
+             ? api::node_state::starting
+             : now;
   }
 
   /// One of the parts of readiness is there.
@@ -211,7 +223,7 @@ caf::actor_system& node::system() { return impl_->system; }
 const clock& node::time() const { return impl_->context.time; }
 const api::node_facts& node::facts() const { return impl_->options.facts; }
 const node_figures& node::figures() const { return impl_->handles.figures; }
-api::node_state node::state() const { return impl_->state.load(); }
+api::node_state node::state() const { return impl_->current_state(); }
 api::member_list_ptr node::members() const {
   return impl_->context.members.load();
 }
@@ -234,6 +246,10 @@ result<void> node::set_log_level(std::string_view name) {
 
 api::namespaces_actor node::namespaces() const {
   return impl_->handles.namespaces.load();
+}
+
+api::placement_actor node::placement() const {
+  return impl_->handles.placement.load();
 }
 
 result<api::connection_actor>
@@ -265,6 +281,7 @@ std::vector<std::pair<std::string, caf::actor>> node::actors() const {
   add("snapshot_sender", h.snapshot_sender.load());
   add("snapshot_receiver", h.snapshot_receiver.load());
   add("distro", h.distro.load());
+  add("placement", h.placement.load());
   add("log_writer", h.writer.load());
   for (const auto& w : h.workers)
     add("state_worker", w.load());

@@ -69,6 +69,7 @@ public:
   const api::service_directory& services() const override;
   api::replica_actor replica(partition_id partition) const override;
   api::state_actor tables(partition_id partition) const override;
+  api::placement_actor placement() const override;
   result<void> set_log_level(std::string_view name) override;
   api::namespaces_actor namespaces() const override;
   result<api::connection_actor>

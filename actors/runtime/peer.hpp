@@ -39,6 +39,10 @@ struct peer_traffic {
 struct peer_received {
   std::uint64_t bytes = 0;
 };
+/// A pb::PlacementCall. -> pb::PlacementReport, serialized
+struct peer_placement {
+  std::string call;
+};
 /// A pb::SnapshotOffer. -> offer_answer as a number
 struct peer_offer {
   std::string offer;
@@ -65,6 +69,10 @@ typename Inspector::result_type inspect(Inspector& f, peer_offer& m) {
   return f(caf::meta::type_name("peer_offer"), m.offer);
 }
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_placement& m) {
+  return f(caf::meta::type_name("peer_placement"), m.call);
+}
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_pull& m) {
   return f(caf::meta::type_name("peer_pull"), m.pull);
 }
@@ -75,7 +83,8 @@ void allow_peers(caf::actor_system_config& config);
 /// Of the gate and the door. References outlive them.
 struct peer_parts {
   node_id self;
-  std::vector<cluster::member> peers;
+  /// The other members as they are now.
+  std::function<std::vector<cluster::member>()> peers;
   node_handles& handles;
   const clock& time;
   /// What this node says about itself; `to` is filled in by the caller.
@@ -97,6 +106,10 @@ peer_parts peers_of(const supervisor_parts& parts);
 
 /// Facts of a hello, as the membership keeps them.
 cluster::member_facts facts_of(const pb::PeerHello& hello);
+
+/// Whether this node is one of the members that `record` (may be null) names.
+result<void> check_own_place(const pb::MembershipRecord* record,
+                             const pb::PeerHello& own);
 
 /// Whether `theirs`, said by `from`, fits to `own` and to what is known of the
 /// cluster (may be null). `failed_precondition` if the two do not belong

@@ -112,7 +112,7 @@ void replica_state::on_messages(const raft_in& m) {
 caf::result<model::outcome> replica_state::propose(const api::propose& m) {
   if (const auto fine = model::check_command(*m.command); !fine)
     return api::to_caf(fine.error());
-  return leads() || !has_others() ? take(m.command) : pass(m.command);
+  return leads() || !has_others() ? take(m.command, false) : pass(m.command);
 }
 
 /// Another member looked at the command already; this one looks again, since it
@@ -120,11 +120,11 @@ caf::result<model::outcome> replica_state::propose(const api::propose& m) {
 caf::result<model::outcome> replica_state::propose(const propose_here& m) {
   if (const auto fine = model::check_command(*m.command); !fine)
     return api::to_caf(fine.error());
-  return take(m.command);
+  return take(m.command, true);
 }
 
 caf::result<model::outcome>
-replica_state::take(std::shared_ptr<const pb::Command> command) {
+replica_state::take(std::shared_ptr<const pb::Command> command, bool by_other) {
   if (!leads())
     return api::to_caf({errc::unavailable, "the partition has no leader yet"});
   auto payload =
@@ -136,7 +136,8 @@ replica_state::take(std::shared_ptr<const pb::Command> command) {
   if (collected_.empty())
     self_->send(self_, flush_proposals{});
   bytes_in_progress_ += payload->size();
-  collected_.push_back({std::move(command), std::move(payload), reply{self_}});
+  collected_.push_back(
+      {std::move(command), std::move(payload), reply{self_}, by_other});
   return caf::delegated<model::outcome>{};
 }
 
@@ -147,7 +148,12 @@ void replica_state::flush() {
                                   : fail(errc::unavailable, "not the leader");
     if (!position) {
       bytes_in_progress_ -= bytes;
-      c.to.fail(position.error());
+      // Leadership goes elsewhere: the next leader does it.
+      if (position.error().code == errc::unavailable && has_others()
+          && !c.passed)
+        park(c.command, std::move(c.to));
+      else
+        c.to.fail(position.error());
       continue;
     }
     waiting_.push_back(
@@ -318,6 +324,9 @@ replica_impl::behavior_type replica(pointer self, const replica_parts& parts) {
       [&s](const log_written& m) { s.on_written(m); },
       [&s](const applied_upto& m) { s.on_applied(m); },
       [&s](const flush_proposals&) { s.flush(); },
+      [&s](get_group) { return s.status(); },
+      [&s](const change_group& m) { return s.change(m); },
+      [&s](const hand_over& m) { return s.hand_over_to(m); },
       [&s](const plan_cut& m) { return s.plan(m); },
       [&s](const log_cut& m) { s.on_cut(m); },
       [&s](const describe_snapshot& m) { return s.describe(m); },

@@ -49,6 +49,11 @@ public:
   void on_tick();
   void on_messages(const raft_in& m);
 
+  // replica_members.cpp
+  caf::result<group_status> status() const;
+  caf::result<api::done> change(const change_group& m);
+  caf::result<api::done> hand_over_to(const hand_over& m);
+
   // replica_snapshots.cpp
   caf::result<raft::snapshot_meta> plan(const plan_cut& m);
   void on_cut(const log_cut& m);
@@ -61,6 +66,8 @@ private:
     std::shared_ptr<const pb::Command> command;
     std::shared_ptr<const std::string> payload;
     reply to;
+    /// Another member passed it on, and does so again if need be.
+    bool passed = false;
   };
   struct waiting_read {
     std::uint64_t context;
@@ -133,7 +140,8 @@ private:
   /// Whether there is somebody else who may lead.
   bool has_others() const { return static_cast<bool>(parts_->gate); }
   steady_time now() const { return parts_->time.steady(); }
-  caf::result<model::outcome> take(std::shared_ptr<const pb::Command> command);
+  caf::result<model::outcome> take(std::shared_ptr<const pb::Command> command,
+                                   bool by_other);
 
   // replica_snapshots.cpp
   void send_to(node_id follower);
@@ -144,6 +152,9 @@ private:
   // replica_passing.cpp: by way of the leader.
   caf::result<model::outcome>
   pass(const std::shared_ptr<const pb::Command>& command);
+  void park(const std::shared_ptr<const pb::Command>& command, reply to);
+  std::shared_ptr<passed_write>
+  named(const std::shared_ptr<const pb::Command>& command, reply to);
   caf::result<log_index> pass_read();
   template <class Passed>
   void pass_on(std::shared_ptr<Passed> p, passing<Passed>& all);

@@ -29,15 +29,25 @@ replica_state::pass(const std::shared_ptr<const pb::Command>& command) {
   if (passed_writes_.size() + late_.size() >= parts_->proposals_max)
     return api::to_caf(
         {errc::resource_exhausted, "too many writes in progress"});
-  auto named = std::make_shared<pb::Command>(*command);
-  // Asked twice, it is done once.
-  named->set_client(passing_client_);
-  named->set_sequence(++passing_sequence_);
-  pass_on(
-      std::make_shared<passed_write>(passed_write{
-          {now() + parts_->times.leader_wait, reply{self_}}, std::move(named)}),
-      passed_writes_);
+  pass_on(named(command, reply{self_}), passed_writes_);
   return caf::delegated<model::outcome>{};
+}
+
+/// Asked twice, it is done once.
+std::shared_ptr<replica_state::passed_write>
+replica_state::named(const std::shared_ptr<const pb::Command>& command,
+                     reply to) {
+  auto copy = std::make_shared<pb::Command>(*command);
+  copy->set_client(passing_client_);
+  copy->set_sequence(++passing_sequence_);
+  return std::make_shared<passed_write>(passed_write{
+      {now() + parts_->times.leader_wait, std::move(to)}, std::move(copy)});
+}
+
+/// For the next leader, or this one once it takes writes again.
+void replica_state::park(const std::shared_ptr<const pb::Command>& command,
+                         reply to) {
+  passed_writes_.parked.push_back(named(command, std::move(to)));
 }
 
 caf::result<log_index> replica_state::pass_read() {

@@ -119,6 +119,47 @@ struct read_at {
   partition_id group;
 };
 
+/// To a replica: -> group_status
+struct get_group {};
+struct group_status {
+  partition_id group;
+  bool leads = false;
+  term_id term;
+  raft::configuration members;
+  /// `members` is committed.
+  bool settled = false;
+  /// Of a leader: who has all but the newest entries, with itself.
+  std::vector<node_id> caught_up;
+};
+/// To a replica that leads: -> done, once the change is on its way.
+/// `failed_precondition` if the members are not `from` any more.
+struct change_group {
+  raft::configuration from;
+  raft::configuration to;
+};
+/// To a replica that leads: -> done, once that one was asked to take over.
+struct hand_over {
+  node_id to;
+};
+/// To the gate: have that node's placement do so (pb::PlacementCall).
+/// -> its answer
+struct placement_at {
+  node_id to;
+  std::string call;
+};
+/// To the placement, from the door: another node's pb::PlacementCall.
+/// -> pb::PlacementReport
+struct placement_here {
+  std::string call;
+};
+
+/// To the membership: another node's record of the members.
+struct record_heard {
+  std::shared_ptr<const pb::MembershipRecord> record;
+};
+/// To the gate: other members are in `node_context::members`.
+struct members_changed {};
+
 /// To the gate, from the door: that node can be reached, it reached us.
 struct peer_greeted {
   node_id from;
@@ -127,6 +168,8 @@ struct peer_greeted {
 struct peer_heard {
   node_id from;
   cluster::member_facts facts;
+  /// It knows of a cluster.
+  bool clustered = false;
 };
 struct peer_missed {
   node_id from;
@@ -194,6 +237,9 @@ using member_actor
     caf::reacts_to<raft_tick>, caf::reacts_to<raft_in>,
     caf::replies_to<propose_here>::with<model::outcome>,
     caf::replies_to<read_here>::with<log_index>,
+    caf::replies_to<get_group>::with<group_status>,
+    caf::replies_to<change_group>::with<api::done>,
+    caf::replies_to<hand_over>::with<api::done>,
     caf::replies_to<plan_cut>::with<raft::snapshot_meta>,
     caf::reacts_to<log_cut>,
     caf::replies_to<describe_snapshot>::with<snapshot_terms>,
@@ -206,6 +252,8 @@ using gate_actor
                      caf::reacts_to<calls_answered>,
                      caf::reacts_to<answer_call>,
                      caf::reacts_to<peer_greeted>,
+                     caf::reacts_to<members_changed>,
+                     caf::replies_to<placement_at>::with<std::string>,
                      caf::replies_to<propose_at>::with<model::outcome>,
                      caf::replies_to<read_at>::with<log_index>,
                      caf::replies_to<offer_at>::with<std::uint64_t>,
@@ -213,7 +261,12 @@ using gate_actor
 
 /// Who lives (membership.hpp).
 using membership_actor = caf::typed_actor<caf::reacts_to<peer_heard>,
-                                          caf::reacts_to<peer_missed>>;
+                                          caf::reacts_to<peer_missed>,
+                                          caf::reacts_to<record_heard>>;
+
+/// Where the groups are (placement.hpp).
+using placement_actor = api::placement_actor::extend<
+    caf::replies_to<placement_here>::with<std::string>>;
 
 /// What a state worker works with. References outlive it.
 struct state_worker_parts {
@@ -287,6 +340,14 @@ MUSTER_LOCAL(runtime::raft_in)
 MUSTER_LOCAL(runtime::raft_tick)
 MUSTER_LOCAL(runtime::log_entries)
 MUSTER_LOCAL(runtime::read_log)
+MUSTER_LOCAL(runtime::get_group)
+MUSTER_LOCAL(runtime::group_status)
+MUSTER_LOCAL(runtime::change_group)
+MUSTER_LOCAL(runtime::hand_over)
+MUSTER_LOCAL(runtime::placement_at)
+MUSTER_LOCAL(runtime::placement_here)
+MUSTER_LOCAL(runtime::record_heard)
+MUSTER_LOCAL(runtime::members_changed)
 MUSTER_LOCAL(runtime::peer_greeted)
 MUSTER_LOCAL(runtime::peer_heard)
 MUSTER_LOCAL(runtime::peer_missed)

@@ -15,6 +15,7 @@
 #include "actors/core/base/backoff.hpp"
 #include "actors/runtime/membership.hpp"
 #include "actors/runtime/peer.hpp"
+#include "actors/runtime/placement.hpp"
 
 namespace muster::runtime {
 
@@ -24,12 +25,15 @@ namespace {
 struct start_child {
   std::size_t index = 0;
 };
+/// To oneself: those who wait may start now.
+struct start_waiting {};
 
 } // namespace
 
 } // namespace muster::runtime
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::start_child)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::start_waiting)
 
 namespace muster::runtime {
 
@@ -43,6 +47,7 @@ public:
 
   void start(supervisor_parts parts);
   void start_child_now(std::size_t index);
+  void start_all_waiting();
   void on_down(const caf::down_msg& m);
   void on_ready(const replica_ready& m);
   void adopt(const adopt_connection& m);
@@ -74,14 +79,13 @@ private:
   std::unordered_set<caf::actor_addr> connections_;
 };
 
-raft::configuration members_of(const supervisor_parts& parts) {
-  raft::configuration members;
-  members.voters.push_back(parts.self);
+/// With whom a group begins; null: not known yet.
+std::shared_ptr<const raft::configuration>
+first_members(const supervisor_parts& parts) {
   if (parts.cluster)
-    for (const auto& peer : parts.cluster->peers)
-      members.voters.push_back(peer.id);
-  std::ranges::sort(members.voters);
-  return members;
+    return parts.context.first_members.load();
+  return std::make_shared<const raft::configuration>(
+      raft::configuration{{parts.self}, {}, {}});
 }
 
 template <class Handle, class Spawn>
@@ -103,10 +107,16 @@ void supervisor_state::add(const char* what, api::handle_cell<Handle>& cell,
 void supervisor_state::add_cluster() {
   auto& h = parts_->handles;
   auto& system = self_->system();
-  add("membership", h.membership, [this, &system] {
+  add("membership", h.membership, [this, &h, &system] {
     return spawn_membership(system, {.context = parts_->context,
                                      .options = *parts_->cluster,
-                                     .own_facts = parts_->own_facts});
+                                     .own_facts = parts_->own_facts,
+                                     .gate = [&h] { return h.gate.load(); },
+                                     .groups_may_begin =
+                                         [self = caf::actor{self_}] {
+                                           caf::anon_send(self,
+                                                          start_waiting{});
+                                         }});
   });
   add("gate", h.gate,
       [this, &system] { return spawn_gate(system, peers_of(*parts_)); });
@@ -119,6 +129,13 @@ void supervisor_state::add_cluster() {
   });
   add("snapshot_receiver", h.snapshot_receiver, [&system, snapshots] {
     return spawn_snapshot_receiver(system, snapshots());
+  });
+  add("placement", h.placement, [this, &h, &system] {
+    return spawn_placement(system, {.context = parts_->context,
+                                    .handles = h,
+                                    .self = parts_->self,
+                                    .partitions = parts_->partitions,
+                                    .settings = parts_->cluster->placement});
   });
 }
 
@@ -139,13 +156,14 @@ void supervisor_state::add_replica(partition_id p) {
         auto writer = h.writer.load();
         auto worker = h.worker_of(p);
         auto gate = h.gate.load();
-        if (!writer || !worker || (parts_->cluster && !gate))
+        const auto members = first_members(*parts_);
+        if (!writer || !worker || !members || (parts_->cluster && !gate))
           return {};
         return spawn_replica(
             self_->system(),
             {.group = p,
              .self = parts_->self,
-             .members = members_of(*parts_),
+             .members = *members,
              .writer = std::move(writer),
              .worker = std::move(worker),
              .gate = std::move(gate),
@@ -193,6 +211,10 @@ void supervisor_state::start_child_now(std::size_t index) {
   c.delay.started(parts_->context.time.steady());
   self_->monitor(c.running);
   // Whoever waited for this one may start now.
+  start_all_waiting();
+}
+
+void supervisor_state::start_all_waiting() {
   for (std::size_t i = 0; i < children_.size(); ++i)
     if (children_[i].waits)
       self_->send(self_, start_child{i});
@@ -249,6 +271,7 @@ caf::behavior supervisor(pointer self, const supervisor_parts& parts) {
   s.start(parts);
   return {
       [&s](const start_child& m) { s.start_child_now(m.index); },
+      [&s](start_waiting) { s.start_all_waiting(); },
       [&s](const replica_ready& m) { s.on_ready(m); },
       [&s](const adopt_connection& m) { s.adopt(m); },
   };

@@ -11,6 +11,7 @@
 
 #include "actors/api/handle_cell.hpp"
 #include "actors/api/node.hpp"
+#include "actors/core/cluster/rebalance.hpp"
 #include "actors/runtime/context.hpp"
 #include "actors/runtime/distro.hpp"
 #include "actors/runtime/figures.hpp"
@@ -31,6 +32,7 @@ struct node_handles {
   api::handle_cell<snapshot_sender_actor> snapshot_sender;
   api::handle_cell<snapshot_receiver_actor> snapshot_receiver;
   api::handle_cell<distro_actor> distro;
+  api::handle_cell<placement_actor> placement;
   api::handle_cell<log_writer_actor> writer;
   std::vector<api::handle_cell<state_worker_actor>> workers;
   /// By partition number, 0…P.
@@ -42,6 +44,16 @@ struct node_handles {
   state_worker_actor worker_of(partition_id p) const {
     return workers[p.value % workers.size()].load();
   }
+};
+
+/// Of the placement of groups (placement.hpp).
+struct placement_settings {
+  cluster::placement_rules rules{};
+  /// How often the node that leads partition 0 looks.
+  milliseconds look_every{1'000};
+  /// After so long without a sign of life another member takes over the votes
+  /// of one, if there is another; 0 = never.
+  milliseconds replace_after{1'800'000};
 };
 
 /// What makes a node a member of a cluster.
@@ -65,6 +77,7 @@ struct cluster_options {
   /// With it, nodes talk by TLS only; null: without.
   tls_credentials_ptr tls;
   snapshot_settings snapshots;
+  placement_settings placement;
 };
 
 /// What the supervisor works with. References outlive it.
