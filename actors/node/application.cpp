@@ -18,6 +18,7 @@
 #include "protocols/common/io_pool.hpp"
 #include "protocols/common/metrics.hpp"
 #include "protocols/http/server.hpp"
+#include "protocols/muster/routes.hpp"
 #include "protocols/nacos/grpc/door.hpp"
 #include "protocols/nacos/http/routes.hpp"
 #include "protocols/nacos/udp/pusher.hpp"
@@ -98,6 +99,7 @@ runtime::cluster_options cluster_of(const settings& s,
   for (const auto& each : members.others)
     o.peers.push_back(member_of(each, s));
   o.failures_max = s.cluster.failures_max;
+  o.placement.replace_after = s.cluster.replace_after;
   return o;
 }
 
@@ -272,7 +274,8 @@ application::start(const settings& s, storage::environment_factory environment) 
   http_parts->pushes = p->pushes.get();
   http_parts->rules = rules_of(s);
   http_parts->retention_days = s.config.retention_days;
-  p->products = {nacos::http_product(std::move(http_parts))};
+  p->products = {nacos::http_product(std::move(http_parts)),
+                 admin::http_product()};
   p->http = std::make_unique<http::server>(http_of(s), *p->node, *p->pool,
                                            p->products, p->metrics);
   std::unique_ptr<application> app(new application(std::move(p)));

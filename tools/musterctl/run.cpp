@@ -19,6 +19,7 @@ int run(int argc, const char* const* argv) {
   app.require_subcommand(1);
   action chosen;
   add_tls(app, chosen);
+  add_member(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

@@ -54,6 +54,9 @@ struct settings {
     std::string tls_ca, tls_certificate, tls_key;
     /// Probes (one in 2 s) of a member that fail before it counts as down.
     std::uint32_t failures_max = 3;
+    /// A member that is silent for so long gives its votes to others, if there
+    /// are enough; 0 = never.
+    seconds replace_after{1800};
     std::string datacenter, region, zone; ///< of this node
 
     bool has_tls() const noexcept { return !tls_ca.empty(); }

@@ -183,6 +183,8 @@ constexpr std::array rows{
   text<&s::cluster, &s::cluster_group::tls_key>("cluster.tls.key"),
   number<&s::cluster, &s::cluster_group::failures_max>(
     "core.member.fail-access-cnt", 1, 100),
+  number<&s::cluster, &s::cluster_group::replace_after>(
+    "cluster.replace-after", 0, second_max),
   text<&s::cluster, &s::cluster_group::datacenter>("datacenter"),
   text<&s::cluster, &s::cluster_group::region>("region"),
   text<&s::cluster, &s::cluster_group::zone>("zone"),

@@ -1,0 +1,198 @@
+// musterctl member …: asks a node's own HTTP API (protocols/muster).
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/json.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/musterctl/commands.hpp"
+
+namespace muster::ctl {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace json = boost::json;
+
+constexpr auto answer_timeout = std::chrono::seconds(30);
+
+struct member_request {
+  std::string node = "127.0.0.1:8848";
+  std::string address;
+};
+
+struct http_answer {
+  unsigned status = 0;
+  std::string body;
+};
+
+/// "host" and "port" of what may be [IPv6]:port.
+std::pair<std::string, std::string> parts_of(const std::string& address) {
+  const auto colon = address.rfind(':');
+  if (colon == std::string::npos)
+    return {address, "8848"};
+  auto host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']'))
+    host = host.substr(1, host.size() - 2);
+  return {host, address.substr(colon + 1)};
+}
+
+result<http_answer> ask(const std::string& node, beast::http::verb verb,
+                        const std::string& target) {
+  asio::io_context io;
+  beast::tcp_stream stream(io);
+  http_answer answer;
+  beast::error_code failed;
+  const auto [host, port] = parts_of(node);
+  asio::ip::tcp::resolver resolver(io);
+  const auto found = resolver.resolve(host, port, failed);
+  if (failed)
+    return fail(errc::unavailable, node + ": " + failed.message());
+  beast::http::request<beast::http::empty_body> request(verb, target, 11);
+  request.set(beast::http::field::host, node);
+  beast::flat_buffer buffer;
+  beast::http::response<beast::http::string_body> response;
+  // The time-outs of a stream hold for asynchronous calls only.
+  stream.expires_after(answer_timeout);
+  const auto read = [&](beast::error_code ec, std::size_t) { failed = ec; };
+  const auto written = [&](beast::error_code ec, std::size_t) {
+    failed = ec;
+    if (!ec)
+      beast::http::async_read(stream, buffer, response, read);
+  };
+  stream.async_connect(found, [&](beast::error_code ec, const auto&) {
+    failed = ec;
+    if (!ec)
+      beast::http::async_write(stream, request, written);
+  });
+  io.run();
+  if (failed)
+    return fail(errc::unavailable, node + ": " + failed.message());
+  return http_answer{response.result_int(), std::move(response.body())};
+}
+
+std::string encoded(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    constexpr char digits[] = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || c == '.' || c == '-' || c == ':')
+      out += c;
+    else
+      out += {'%', digits[byte >> 4U], digits[byte & 15U]};
+  }
+  return out;
+}
+
+/// The parsed answer of a request that was well.
+result<json::value> call(const std::string& node, beast::http::verb verb,
+                         const std::string& target) {
+  const auto answer = ask(node, verb, target);
+  if (!answer)
+    return std::unexpected(answer.error());
+  boost::system::error_code broken;
+  auto body = json::parse(answer->body, broken);
+  if (answer->status == 200 && !broken && body.is_object())
+    return body;
+  const auto* text = !broken && body.is_object()
+                         ? body.as_object().if_contains("message")
+                         : nullptr;
+  return fail(errc::failed_precondition,
+              node + " answered " + std::to_string(answer->status)
+                  + (text && text->is_string()
+                         ? ": " + std::string(text->as_string())
+                         : ""));
+}
+
+/// A cell of the list.
+std::string shown(const json::object& row, const char* name) {
+  const auto* value = row.if_contains(name);
+  if (!value)
+    return "?";
+  return value->is_string() ? std::string(value->as_string())
+                            : json::serialize(*value);
+}
+
+result<std::string> list(const member_request& wanted) {
+  const auto body =
+      call(wanted.node, beast::http::verb::get, "/muster/v1/cluster/members");
+  if (!body)
+    return std::unexpected(body.error());
+  const auto* rows = body->as_object().if_contains("members");
+  if (!rows || !rows->is_array())
+    return fail(errc::data_loss, wanted.node + " answered something else");
+  constexpr std::size_t first_width = 32;
+  constexpr std::size_t width = 12;
+  std::string out;
+  const auto put = [&](std::string text, std::size_t wide) {
+    text.resize(std::max(text.size() + 1, wide), ' ');
+    out += text;
+  };
+  const auto names = {"wish", "state", "held", "votes", "leads", "drained"};
+  put("address", first_width);
+  for (const auto* name : names)
+    put(name, width);
+  out += '\n';
+  for (const auto& row : rows->as_array()) {
+    if (!row.is_object())
+      continue;
+    put(shown(row.as_object(), "address"), first_width);
+    for (const auto* name : names)
+      put(shown(row.as_object(), name), width);
+    out += '\n';
+  }
+  return out;
+}
+
+result<std::string> change(const member_request& wanted, beast::http::verb verb,
+                           const std::string& path) {
+  const auto body = call(wanted.node, verb,
+                         "/muster/v1/cluster/members" + path
+                             + "?address=" + encoded(wanted.address));
+  if (!body)
+    return std::unexpected(body.error());
+  const bool changed = shown(body->as_object(), "changed") == "true";
+  return wanted.address + (changed ? ": done\n" : ": was so already\n");
+}
+
+} // namespace
+
+void add_member(CLI::App& app, action& chosen) {
+  auto* member = app.add_subcommand("member", "Who is in the cluster");
+  member->require_subcommand(1);
+  const auto wanted = std::make_shared<member_request>();
+  member->add_option("--node", wanted->node,
+                     "HOST:PORT of a node to ask (127.0.0.1:8848)");
+  member
+      ->add_subcommand("list", "Shows the members, and the groups they hold, "
+                               "vote in and lead")
+      ->callback(
+          [wanted, &chosen] { chosen = [wanted] { return list(*wanted); }; });
+  const auto add = [&](const char* name, const char* about,
+                       beast::http::verb verb, const char* path) {
+    auto* command = member->add_subcommand(name, about);
+    command->add_option("address", wanted->address, "HOST:PORT of the member")
+        ->required();
+    command->callback(
+        [=, &chosen] { chosen = [=] { return change(*wanted, verb, path); }; });
+  };
+  add("add", "Takes a node in, or back that was draining",
+      beast::http::verb::post, "");
+  add("drain", "The member gives its votes and leaderships away",
+      beast::http::verb::post, "/drain");
+  add("remove", "The member leaves all groups and is forgotten",
+      beast::http::verb::delete_, "");
+}
+
+} // namespace muster::ctl
