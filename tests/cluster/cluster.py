@@ -1,32 +1,44 @@
 """Several real musterd that are one cluster."""
 
+import json
+import shutil
 import signal
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
 from pathlib import Path
 
-from support.server import Server
+from support.server import Server, wait_until
 
 READY_S = 60
+# A change of the members moves groups, under load and on a busy machine.
+MOVED_S = 60
 
 
 class Cluster:
-    """Starts a node at each place of a network; `nodes` are Servers with a name.
+    """Starts a node at each place of a network; `nodes` are Servers with a name, and
+    `spares` those at the last places, which are not in the cluster at first.
     `tls`: nodes talk by TLS only; the program has to be named for that."""
 
-    def __init__(self, network, label, binary=None, tls=False):
-        members = ",".join(f"{host}:{port}" for host, port, _ in network.places)
+    def __init__(self, network, label, binary=None, tls=False, spares=0):
+        founders = len(network.places) - spares
+        addresses = [f"{host}:{port}" for host, port, _ in network.places]
         self._papers = tempfile.TemporaryDirectory() if tls else None
         if tls:
             self._make_papers(binary, {host for host, _, _ in network.places})
         self.nodes = []
+        self.spares = []
         for number, (host, port, wrap) in enumerate(network.places, 1):
+            is_founder = number <= founders
+            members = addresses[:founders] if is_founder else [addresses[0],
+                                                               addresses[number - 1]]
             node = Server(host=host, port=port, wrap=wrap, ready_s=READY_S, binary=binary,
                           name=f"cluster-{label}-n{number}",
-                          args=["--members", members,
+                          args=["--members", ",".join(members),
                                 *self._security(host, network.node_arguments)])
             node.name = f"n{number}"
-            self.nodes.append(node)
+            (self.nodes if is_founder else self.spares).append(node)
 
     def _make_papers(self, binary, hosts):
         musterctl = Path(binary).with_name("musterctl")
@@ -62,11 +74,58 @@ class Cluster:
     def resume(self, node):
         node.process.send_signal(signal.SIGCONT)
 
+    # -- members that change ----------------------------------------------------
+
+    def musterctl(self, asked, *words):
+        """`musterctl member …`, by way of a node; AssertionError if it says no."""
+        program = Path(asked.binary).with_name("musterctl")
+        done = subprocess.run([program, "member", "--node", asked.address, *words],
+                              capture_output=True, text=True, timeout=40, check=False)
+        assert done.returncode == 0, f"musterctl {' '.join(words)}: {done.stderr.strip()}"
+        return done.stdout
+
+    def members(self, asked):
+        """By address, as a node shows them; {} while not all groups have a leader."""
+        try:
+            with urllib.request.urlopen(asked.url("/v1/cluster/members", "/muster"),
+                                        timeout=10) as answer:
+                told = json.load(answer)
+        except (urllib.error.URLError, OSError):
+            return {}
+        if told["groupsKnown"] != told["groups"]:
+            return {}
+        return {each["address"]: each for each in told["members"]}
+
+    def wait_for_members(self, asked, what, condition):
+        wait_until(lambda: condition(self.members(asked)), MOVED_S, what, pause_s=0.2)
+
+    def join(self, node, asked):
+        """Adds a node with an empty directory; returns once it serves and votes."""
+        if not node.running():
+            node.start(wait=False)
+        self.musterctl(asked, "add", node.address)
+        node.wait_ready()
+        self.wait_for_members(
+            asked, f"{node.name} votes",
+            lambda all: all.get(node.address, {}).get("votes", 0) > 0)
+
+    def remove(self, node, asked):
+        """Returns once no group has it and it is forgotten."""
+        self.musterctl(asked, "remove", node.address)
+        self.wait_for_members(asked, f"{node.name} is forgotten",
+                              lambda all: all and node.address not in all)
+
+    def wipe(self, node):
+        """kill -9, and its disk is lost."""
+        node.kill9()
+        shutil.rmtree(node.data)
+        node.data.mkdir()
+
     def dead(self):
         return [node for node in self.nodes if not node.running()]
 
     def close(self):
-        for node in self.nodes:
+        for node in self.nodes + self.spares:
             if node.running():
                 self.resume(node)
             node.close()

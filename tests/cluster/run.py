@@ -58,10 +58,11 @@ def program_of(scenario):
 
 def play(scenario, options):
     """Prints the board's line; AssertionError for what did not hold."""
-    network = scenario.network(options.nodes)
+    network = scenario.network(options.nodes + scenario.spares)
     try:
         with Stage(scenario.name, network, f"{options.seed} {scenario.name}",
-                   options.minutes, program_of(scenario), scenario.tls) as stage:
+                   options.minutes, program_of(scenario), scenario.tls,
+                   scenario.spares) as stage:
             scenario.play(stage)
             figures, findings = stage.judge()
     finally:

@@ -22,12 +22,12 @@ INTERRUPTION_MS_MIN = 500
 class Stage:
     """As a context manager it is a cluster that serves, under load."""
 
-    def __init__(self, name, network, seed, minutes=0, binary=None, tls=False):
+    def __init__(self, name, network, seed, minutes=0, binary=None, tls=False, spares=0):
         self.name = name
         self.network = network
         self.rng = random.Random(seed)
         self.history = History()
-        self.cluster = Cluster(network, name, binary, tls)
+        self.cluster = Cluster(network, name, binary, tls, spares)
         self.load = Load(self.cluster.nodes, self.history, self.rng.random())
         self.interruptions_ms = []
         self._outages_noted = 0

@@ -151,12 +151,15 @@ class Server:
             if not self.running():
                 raise AssertionError(
                     f"musterd ended with {self.process.returncode}:\n{self.log_tail()}")
-            return self._answers() and self._sdk_open()
+            return self.ready()
         try:
             wait_until(ready, deadline_s or self.ready_s, "musterd is ready")
         except AssertionError as problem:
             self.kill9()
             raise AssertionError(f"{problem}\n{self.log_tail()}") from None
+
+    def ready(self):
+        return self._answers() and self._sdk_open()
 
     def _answers(self):
         try:
