@@ -126,13 +126,13 @@ void placement_state::report(
     self_->request(member, replica_timeout, get_group{})
         .then(
             [g, close](const group_status& s) {
-              if (s.leads) {
+              if (s.led) {
                 auto& out = *g->report.add_leads();
-                out.set_group(s.group.value);
+                out.set_group(s.led->group.value);
                 out.set_term(s.term.value);
-                out.set_members(*raft::encode(s.members));
-                out.set_settled(s.settled);
-                for (const auto n : s.caught_up)
+                out.set_members(*raft::encode(s.led->members));
+                out.set_settled(s.led->settled);
+                for (const auto n : s.led->caught_up)
                   out.add_caught_up(n.value);
               }
               close();
@@ -273,7 +273,7 @@ void placement_state::look() {
   self_->request(member, replica_timeout, get_group{})
       .then(
           [this](const group_status& s) {
-            if (s.leads)
+            if (s.led)
               confirm_lead();
             else
               look_later();

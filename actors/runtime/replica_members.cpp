@@ -1,14 +1,10 @@
 // A replica's part in placement: says how its group stands, and does what the
 // node that leads partition 0 decides.
-#include "actors/core/raft/members.hpp"
 #include "actors/runtime/replica.hpp"
 
 namespace muster::runtime {
 
 namespace {
-
-/// Somebody who lacks so many entries has them in a moment.
-constexpr std::uint64_t entries_behind_max = 1000;
 
 error not_leading() {
   return {errc::unavailable, "another member leads the partition"};
@@ -18,22 +14,9 @@ error not_leading() {
 
 caf::result<group_status> replica_state::status() const {
   group_status out;
-  out.group = parts_->group;
-  out.leads = leads();
-  if (!out.leads)
-    return out;
   out.term = core_->term();
-  out.members = core_->members();
-  out.settled = !raft::is_joint(out.members)
-                && core_->members_at(core_->commit()) == out.members;
-  for (const auto node : raft::everybody(out.members)) {
-    const auto* p = core_->progress_of(node);
-    if (node == parts_->self
-        || (p && p->state == raft::progress::mode::replicate
-            && p->match.value + entries_behind_max
-                   >= core_->last().index.value))
-      out.caught_up.push_back(node);
-  }
+  if (leads())
+    out.led = cluster::as_placed(parts_->group, parts_->self, *core_);
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include "actors/api/config_index.hpp"
 #include "actors/core/base/clock.hpp"
 #include "actors/core/cluster/membership_core.hpp"
+#include "actors/core/cluster/rebalance.hpp"
 #include "actors/core/raft/message.hpp"
 #include "actors/core/raft/ports.hpp"
 #include "actors/core/raft/types.hpp"
@@ -122,14 +123,9 @@ struct read_at {
 /// To a replica: -> group_status
 struct get_group {};
 struct group_status {
-  partition_id group;
-  bool leads = false;
   term_id term;
-  raft::configuration members;
-  /// `members` is committed.
-  bool settled = false;
-  /// Of a leader: who has all but the newest entries, with itself.
-  std::vector<node_id> caught_up;
+  /// None on who does not lead.
+  std::optional<cluster::placed_group> led;
 };
 /// To a replica that leads: -> done, once the change is on its way.
 /// `failed_precondition` if the members are not `from` any more.

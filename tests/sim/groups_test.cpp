@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/sim/groups/fleet.hpp"
+#include "tests/sim/groups/growth.hpp"
 
 using namespace muster;
 using namespace muster::sim;
@@ -31,4 +32,17 @@ TEST_CASE("S2: the same seed is the same fleet") {
   };
   CHECK(run(1).writes_us == run(1).writes_us);
   CHECK(run(1).writes_us != run(2).writes_us);
+}
+
+TEST_CASE("S5: partitions spread over nodes that are added") {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    CAPTURE(seed);
+    const auto r =
+        run_growth(seed, 1'000, {.nodes = 12, .groups = 60, .added = 3});
+    CAPTURE(r.scene);
+    REQUIRE(r.violation == "");
+    // Each of the three learns in twelve groups at least, then votes there.
+    CHECK(r.changes >= 2 * 12);
+    CHECK(r.rebalance_ms > 0);
+  }
 }

@@ -22,6 +22,7 @@ for adversary in swizzle rolling bridge flapping deaf; do
   play $adversary 25
 done
 play groups 6 3000
+play growth 1 2000
 play model 15
 printf '%s passed, %s failed, 0 skipped\n' $passed $failed
 [ $failed = 0 ]

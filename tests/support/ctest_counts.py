@@ -60,7 +60,7 @@ def count(lines):
 
 
 def main():
-    command = ["ctest", "--test-dir", sys.argv[1], "-V", "--timeout", "600",
+    command = ["ctest", "--test-dir", sys.argv[1], "-V", "--timeout", "900",
                "-j", str(os.cpu_count() or 1)]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          text=True, errors="replace", check=False)

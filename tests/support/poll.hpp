@@ -8,7 +8,7 @@ namespace muster::test {
 /// By how much the times of tests on real threads are stretched: a sanitized
 /// program does the same work several times slower.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr int slowness = 3;
+inline constexpr int slowness = 2;
 #else
 inline constexpr int slowness = 1;
 #endif

@@ -15,6 +15,9 @@ namespace {
 using node_set = std::set<node_id>;
 using load_map = std::map<node_id, std::size_t>;
 
+/// Somebody who lacks so many entries has them in a moment.
+constexpr std::uint64_t entries_behind_max = 1000;
+
 std::vector<node_id> listed(const node_set& nodes) {
   return {nodes.begin(), nodes.end()};
 }
@@ -280,6 +283,20 @@ void rebalancing::forget() {
 }
 
 } // namespace
+
+placed_group as_placed(partition_id group, node_id self,
+                       const raft::fsm& leader) {
+  placed_group out{group, self, leader.members(), false, {self}};
+  out.settled = !raft::is_joint(out.members)
+                && leader.members_at(leader.commit()) == out.members;
+  for (const auto node : raft::everybody(out.members)) {
+    const auto* p = leader.progress_of(node);
+    if (p && p->state == raft::progress::mode::replicate
+        && p->match.value + entries_behind_max >= leader.last().index.value)
+      out.caught_up.insert(node);
+  }
+  return out;
+}
 
 placement_steps rebalance(const std::vector<placed_node>& nodes,
                           const std::vector<placed_group>& groups,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "actors/core/base/ids.hpp"
+#include "actors/core/raft/fsm.hpp"
 #include "actors/core/raft/types.hpp"
 
 /// Where the groups' members and leaders should be, and the next steps there.
@@ -25,7 +26,7 @@ struct placed_node {
   bool lost = false;
 };
 
-/// A group, as its leader reports it.
+/// A group, as its leader reports it (`as_placed`).
 struct placed_group {
   partition_id group;
   node_id leader; ///< 0: none answered
@@ -35,6 +36,10 @@ struct placed_group {
   /// Who has all but the newest entries, with the leader.
   std::set<node_id> caught_up{};
 };
+
+/// Precondition: `leader`, on the node `self`, leads.
+placed_group as_placed(partition_id group, node_id self,
+                       const raft::fsm& leader);
 
 struct placement_rules {
   std::size_t meta_voters = 5; ///< of partition 0, at most

@@ -39,26 +39,36 @@ std::uint64_t hash_of(const raft::entry& e) {
 } // namespace
 
 fleet::fleet(std::uint64_t seed, const fleet_settings& s)
-    : settings_(s), chance_(seed), nodes_(s.nodes), groups_(s.groups) {
-  for (std::size_t i = 0; i < s.nodes; ++i) {
-    nodes_[i].id = node_id{i + 1};
-    nodes_[i].tick_due = chance_.between(1, gate_tick_us);
-    schedule(nodes_[i].tick_due, nodes_[i], [this, i] { tick(nodes_[i]); });
-  }
+    : settings_(s), chance_(seed), groups_(s.groups) {
+  add_nodes(s.nodes);
   for (std::size_t g = 0; g < s.groups; ++g) {
-    raft::fsm::settings each;
+    raft::configuration all;
     for (std::size_t m = 0; m < members; ++m)
-      each.members.voters.push_back(nodes_[(g + m) % s.nodes].id);
-    each.heartbeat_every = heartbeat_every;
-    each.election_after = election_after;
-    for (const auto id : each.members.voters) {
-      each.self = id;
-      each.seed = chance_.next();
-      auto& r = nodes_[id.value - 1].replicas[g];
-      r.group = g;
-      r.core.emplace(each, raft::stored_group{});
-    }
+      all.voters.push_back(nodes_[(g + m) % s.nodes].id);
+    for (const auto id : all.voters)
+      begin_replica(nodes_[id.value - 1], g, all);
   }
+}
+
+void fleet::add_nodes(std::size_t count) {
+  for (; count > 0; --count) {
+    auto& n = nodes_.emplace_back();
+    n.id = node_id{nodes_.size()};
+    n.tick_due = now_ + chance_.between(1, gate_tick_us);
+    schedule(n.tick_due, n, [this, &n] { tick(n); });
+  }
+}
+
+void fleet::begin_replica(node& n, std::size_t group, raft::configuration all) {
+  raft::fsm::settings s;
+  s.self = n.id;
+  s.members = std::move(all);
+  s.heartbeat_every = heartbeat_every;
+  s.election_after = election_after;
+  s.seed = chance_.next();
+  auto& r = n.replicas[group];
+  r.group = group;
+  r.core.emplace(s, raft::stored_group{});
 }
 
 fleet_figures fleet::measure(std::uint64_t for_ms) {
@@ -76,11 +86,16 @@ fleet_figures fleet::measure(std::uint64_t for_ms) {
   // What came with the elections is over.
   run_until(now_ + 2'000 * ms);
   measuring_ = true;
+  pass(for_ms);
+  measuring_ = false;
+  return std::exchange(figures_, {});
+}
+
+void fleet::pass(std::uint64_t for_ms) {
   for (const auto end = now_ + for_ms * ms; now_ < end;) {
     offer_writes();
     run_until(now_ + ms);
   }
-  return figures_;
 }
 
 // -- time ---------------------------------------------------------------------
@@ -110,6 +125,7 @@ void fleet::tick(node& n) {
     if (now_ > n.tick_due + gate_tick_us / 2)
       ++figures_.ticks_lost;
   }
+  figures_.replica_ticks += n.replicas.size();
   use_processor(n, n.replicas.size() / ticks_per_us + 1);
   for (auto& [_, r] : n.replicas) {
     r.core->tick(steady_time{milliseconds(now_ / ms)});
@@ -169,6 +185,9 @@ void fleet::arrived(node& n, const std::string& bytes) {
 void fleet::tell(node& n, std::size_t group,
                  const std::function<void(raft::fsm&)>& what) {
   const auto now = [this, &n, group, what] {
+    // Somebody made this node a member.
+    if (!n.replicas.contains(group))
+      begin_replica(n, group, {});
     auto& r = n.replicas.at(group);
     what(*r.core);
     drain(n, r);
@@ -218,6 +237,7 @@ void fleet::carry_out(node& n, replica& r, raft::output& out) {
         groups_[r.group].leaders.try_emplace(r.core->term(), n.id);
     if (!fresh && known->second != n.id)
       throw violation{"two leaders of one term"};
+    groups_[r.group].leading = &n;
     if (measuring_ && !is_slow(r.group))
       ++figures_.leaders;
   }
@@ -266,12 +286,10 @@ void fleet::apply(replica& r, log_index upto) {
 // -- clients ------------------------------------------------------------------
 
 fleet::node* fleet::leader_of(std::size_t group) {
-  for (std::size_t m = 0; m < members; ++m) {
-    auto& n = nodes_[(group + m) % nodes_.size()];
-    if (n.replicas.at(group).core->current_role() == raft::role::leader)
-      return &n;
-  }
-  return nullptr;
+  auto* n = groups_[group].leading;
+  const bool leads =
+      n && n->replicas.at(group).core->current_role() == raft::role::leader;
+  return leads ? n : nullptr;
 }
 
 /// Those of the next millisecond, at any time in it.
@@ -295,10 +313,54 @@ void fleet::write(node& n, std::size_t group) {
       r.core->propose(std::make_shared<const std::string>(std::move(value)));
   if (at)
     r.clients[at->index] = now_;
-  else if (!is_slow(group))
+  else if (!is_slow(group) && !leaders_move_)
     throw violation{"a write is refused: " + at.error().message};
   use_processor(n, message_us);
   drain(n, r);
+}
+
+// -- who places the groups ----------------------------------------------------
+
+std::vector<cluster::placed_node> fleet::placed_nodes() const {
+  std::vector<cluster::placed_node> out;
+  for (const auto& n : nodes_)
+    out.emplace_back().id = n.id;
+  return out;
+}
+
+std::vector<cluster::placed_group> fleet::placed_groups() {
+  std::vector<cluster::placed_group> out;
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    // Partition 0 has other rules.
+    const partition_id number{g + 1};
+    if (auto* n = leader_of(g))
+      out.push_back(cluster::as_placed(number, n->id, *n->replicas.at(g).core));
+    else
+      out.push_back({number, {}, {}, false, {}});
+  }
+  return out;
+}
+
+/// An order reaches its leader at once. What is refused is asked for again.
+void fleet::carry_out(const cluster::placement_steps& steps) {
+  leaders_move_ = leaders_move_ || !steps.moves.empty();
+  const auto order = [this](partition_id group, node_id leader, auto what) {
+    auto& n = nodes_[leader.value - 1];
+    schedule(now_ + latency_us, n, [this, &n, g = group.value - 1, what] {
+      auto& r = n.replicas.at(g);
+      if (what(*r.core))
+        drain(n, r);
+    });
+  };
+  for (const auto& each : steps.changes)
+    order(each.group, each.leader, [each](raft::fsm& core) {
+      return core.members() == each.from
+             && core.change_members(each.to).has_value();
+    });
+  for (const auto& each : steps.moves)
+    order(each.group, each.from, [each](raft::fsm& core) {
+      return core.transfer(each.to).has_value();
+    });
 }
 
 } // namespace muster::sim

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "actors/core/cluster/rebalance.hpp"
 #include "actors/core/raft/fsm.hpp"
 #include "muster/peer.pb.h"
 #include "tests/sim/board.hpp"
@@ -35,6 +37,7 @@ struct fleet_figures {
   std::uint64_t steps = 0;
   std::uint64_t ticks = 0;
   std::uint64_t ticks_lost = 0; ///< begun more than half a tick late
+  std::uint64_t replica_ticks = 0;
   std::uint64_t envelopes = 0;
   std::uint64_t leaders = 0;            ///< new ones, but of the slow group
   std::uint64_t first_messages = 0;     ///< of group 0
@@ -53,6 +56,17 @@ public:
   /// Lets all groups elect a leader, then measures for so long. Throws
   /// `violation` if members of a group disagree or nobody gets elected.
   fleet_figures measure(std::uint64_t ms);
+
+  /// What whoever places the groups sees, and what it has done (growth.hpp).
+  std::vector<cluster::placed_node> placed_nodes() const;
+  std::vector<cluster::placed_group> placed_groups();
+  void carry_out(const cluster::placement_steps& steps);
+  /// Nodes that hold nothing yet.
+  void add_nodes(std::size_t count);
+  /// Clients write meanwhile.
+  void pass(std::uint64_t for_ms);
+  /// Since the last measurement.
+  const fleet_figures& figures() const { return figures_; }
 
 private:
   struct replica {
@@ -87,9 +101,11 @@ private:
   /// What all members of a group have to agree on.
   struct group_state {
     std::map<term_id, node_id> leaders;
+    node* leading = nullptr;            ///< who was elected last
     std::vector<std::uint64_t> applied; ///< hashes, by index
   };
 
+  void begin_replica(node& n, std::size_t group, raft::configuration members);
   void schedule(std::uint64_t at, node& where, std::function<void()> act);
   void run_until(std::uint64_t end);
   void tick(node& n);
@@ -121,10 +137,11 @@ private:
   random chance_;
   std::uint64_t now_ = 0;   ///< in µs
   std::uint64_t order_ = 0; ///< of events of one time
-  std::vector<node> nodes_;
+  std::deque<node> nodes_;  ///< what is to happen points at them
   std::vector<group_state> groups_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, event> events_;
   bool measuring_ = false;
+  bool leaders_move_ = false; ///< then writes may be refused
   std::uint64_t next_id_ = 0;
   fleet_figures figures_;
 };

@@ -12,6 +12,7 @@
 
 #include "tests/sim/board.hpp"
 #include "tests/sim/groups/fleet.hpp"
+#include "tests/sim/groups/growth.hpp"
 #include "tests/sim/model/model_run.hpp"
 #include "tests/sim/raft/world.hpp"
 
@@ -105,6 +106,9 @@ int main(int argc, char** argv) {
   if (o->world == "groups")
     return play(
         *o, [&](std::uint64_t seed) { return sim::run_fleet(seed, o->ms); });
+  if (o->world == "growth")
+    return play(
+        *o, [&](std::uint64_t seed) { return sim::run_growth(seed, o->ms); });
   if (o->world == "model")
     return play(*o, [](std::uint64_t seed) { return sim::run_model(seed); });
   const auto adversary = sim::adversary_named(o->world);
