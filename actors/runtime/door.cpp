@@ -351,7 +351,9 @@ peer_parts peers_of(const supervisor_parts& parts) {
           .hello = hello,
           .cluster = known,
           .tls = parts.cluster->tls,
-          .probe_every = parts.cluster->probe_every};
+          .probe_every = parts.cluster->probe_every,
+          // Twice per heartbeat, so that none is late by much.
+          .tick_every = parts.cluster->times.heartbeat_every / 2};
 }
 
 caf::actor spawn_door(caf::actor_system& system, peer_parts parts) {

@@ -96,7 +96,7 @@ struct peer_parts {
   /// How often peers are asked whether they live.
   milliseconds probe_every{2'000};
   /// How often replicas are told that time passes.
-  milliseconds tick_every{50};
+  milliseconds tick_every{100};
   /// Unread traffic of one peer; what comes on top is dropped, Raft repeats it.
   std::size_t unread_bytes_max = 64U << 20U;
 };

@@ -278,7 +278,9 @@ struct state_worker_parts {
 
 /// Of all replicas of a cluster.
 struct replica_times {
-  milliseconds heartbeat_every{100};
+  /// What an idle group costs, and so a node with many of them, goes with it;
+  /// five of them have to get lost before a member wants to lead.
+  milliseconds heartbeat_every{200};
   milliseconds election_after{1000};
   /// How long a request waits here for a leader.
   milliseconds leader_wait{4000};

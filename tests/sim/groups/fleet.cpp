@@ -8,7 +8,6 @@
 
 #include "actors/core/raft/wire.hpp"
 #include "tests/sim/raft/checker.hpp"
-#include "tests/sim/raft/times.hpp"
 
 namespace muster::sim {
 
@@ -16,7 +15,8 @@ namespace {
 
 // A machine and a network of today, roughly; what is compared ran on the same.
 constexpr std::uint64_t ms = 1'000;              ///< in µs
-constexpr std::uint64_t gate_tick_us = 50 * ms;  ///< runtime's peer_parts
+constexpr std::uint64_t gate_tick_us = 100 * ms; ///< runtime's peer_parts
+constexpr milliseconds heartbeat_every{200};     ///< runtime's replica_times
 constexpr std::uint64_t latency_us = 200;        ///< of a link
 constexpr std::uint64_t link_bytes_per_us = 125; ///< 1 Gbit/s
 constexpr std::uint64_t sync_us = 1'000;
@@ -24,6 +24,7 @@ constexpr std::uint64_t disk_bytes_per_us = 200;
 constexpr std::uint64_t message_us = 2; ///< to handle or make one
 constexpr std::uint64_t ticks_per_us = 5;
 constexpr std::size_t members = 3;
+constexpr milliseconds election_after{1'000};
 constexpr std::uint64_t elected_within_us = 10'000 * ms;
 constexpr std::size_t value_bytes = 200;
 /// All groups but the idle ones together.

@@ -13,9 +13,9 @@ namespace {
 constexpr double slower_max = 1.1;
 /// Who is slow to answer is asked again now and then, not all the time.
 constexpr double chatter_max = 2;
-/// A heartbeat and its answer, of two followers, ten times a second; one more
+/// A heartbeat and its answer, of two followers, five times a second; one more
 /// of each for where the second begins and ends.
-constexpr double idle_messages_max = 2.0 * 2 * (10 + 1);
+constexpr double idle_messages_max = 2.0 * 2 * (5 + 1);
 
 std::uint64_t at_per_cent(std::vector<std::uint64_t>& values,
                           std::size_t per_cent) {
