@@ -20,6 +20,9 @@ NODES = 3
 # As many as the default number of partitions: writes find all leaders.
 GROUPS = 64
 IDLE_S = 20
+# Of the contents that fill a cluster, about what Nacos allows.
+VALUE_KIB = 64
+JOIN_S = 300
 SETTLE_S = 5
 
 
@@ -43,9 +46,9 @@ class ClusterOf:
 class MusterCluster(Cluster):
     name = "muster"
 
-    def __init__(self, nodes=NODES):
-        self._network = Loopback(nodes)
-        super().__init__(self._network, "bench")
+    def __init__(self, nodes=NODES, spares=0):
+        self._network = Loopback(nodes + spares)
+        super().__init__(self._network, "bench", spares=spares)
 
     def start(self):
         super().start()
@@ -134,8 +137,8 @@ class RnacosCluster(ClusterOf):
         return Rnacos.available()
 
 
-def _started(stack, nodes=NODES):
-    cluster = MusterCluster(nodes)
+def _started(stack, nodes=NODES, spares=0):
+    cluster = MusterCluster(nodes, spares)
     stack.callback(cluster.close)
     return cluster.start()
 
@@ -177,6 +180,40 @@ def idle(sizes, _):
               note=f"16 partitions; {sent:.0f} messages a second and node; {memory:.0f} MiB")
 
 
+def join(sizes, _):
+    """A fourth node gets a copy of everything while clients write."""
+    count = max(1, sizes["join-mib"] * KIB // VALUE_KIB)
+    # Other groups than those that are filled.
+    load = {"conns": 16, "keys": 10_000, "groups": GROUPS - 1}
+    with ExitStack() as stack:
+        cluster = _started(stack, spares=1)
+        fourth, first = cluster.spares[0], cluster.nodes[0]
+        checked(loadgen.run(cluster, "http-publish", conns=16, keys=count, groups=GROUPS,
+                            value=VALUE_KIB * KIB, count=count), "filling")
+        before = checked(loadgen.run(cluster, "http-publish", seconds=2 * sizes["seconds"],
+                                     **load), "publish before")
+        fourth.start(wait=False)
+        with loadgen.held(cluster, "http-publish", held="true", **load) as during:
+            begun = time.monotonic()
+            cluster.musterctl(first, "add", fourth.address)
+            wait_until(fourth.ready, JOIN_S, "the fourth node serves")
+            serves = time.monotonic() - begun
+            cluster.wait_for_members(
+                first, "votes and leaders are even",
+                lambda all: all and all[fourth.address]["votes"] > 0
+                and max(m["leads"] for m in all.values())
+                - min(m["leads"] for m in all.values()) <= 1)
+            even = time.monotonic() - begun
+        during = checked(during[0], "publish while a node joins")
+        size = sum(file.stat().st_size for file in fourth.data.rglob("*") if file.is_file())
+    yield Row("fourth node joins: it serves after", serves, "s",
+              note=f"{count * VALUE_KIB / KIB:.0f} MiB of configs ({size / KIB / KIB:.0f} MiB on its "
+                   f"disk); votes and leaders are even after {even:.1f} s")
+    yield Row("fourth node joins: p99 of publishes", during["p99_us"] / before["p99_us"], "x",
+              note=f"{before['p99_us'] / 1000:.1f} ms before, {during['p99_us'] / 1000:.1f} ms "
+                   f"meanwhile; {before['rps']:.0f}/s before, {during['rps']:.0f}/s meanwhile")
+
+
 def fail_over(sizes, _):
     """How long writes wait when the nodes of leaders are killed one after the other."""
     with tempfile.TemporaryDirectory() as folder:
@@ -197,5 +234,6 @@ def fail_over(sizes, _):
 CLUSTERS = {
     "cluster-per-write": per_write,
     "cluster-idle": idle,
+    "cluster-join": join,
     "cluster-fail-over": fail_over,
 }

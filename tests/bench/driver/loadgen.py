@@ -21,7 +21,7 @@ def build():
 def _command(peer, work, members):
     command = [str(PROGRAM), "-work", work, *peer.loadgen_addresses()]
     for name, value in members.items():
-        command += [f"-{name}", str(value)]
+        command.append(f"-{name}={value}")
     return command
 
 

@@ -16,9 +16,11 @@ from .resources import RESOURCES, Row, raise_file_limit
 
 OUTPUT = ROOT / "build/bench"
 FULL = {"rounds": 3, "seconds": 5.0, "many": 100_000, "publishes": 5_000_000, "idle": 20_000,
-        "fanout-1000": 1000, "fanout-5000": 5000, "fail-over-minutes": 7}
+        "fanout-1000": 1000, "fanout-5000": 5000, "fail-over-minutes": 7,
+        "join-mib": 1024}
 QUICK = {"rounds": 1, "seconds": 1.0, "many": 10_000, "publishes": 50_000, "idle": 1000,
-         "fanout-1000": 200, "fanout-5000": 500, "fail-over-minutes": 0}
+         "fanout-1000": 200, "fanout-5000": 500, "fail-over-minutes": 0,
+         "join-mib": 16}
 VERDICTS = {True: "pass", False: "MISS", None: ""}
 
 

@@ -19,6 +19,7 @@ type options struct {
 	groups  int
 	value   int
 	count   int
+	held    bool
 }
 
 func run(o options) (result, error) {
@@ -70,6 +71,7 @@ func main() {
 	flag.IntVar(&o.groups, "groups", 1, "groups that the configs of HTTP are spread over")
 	flag.IntVar(&o.value, "value", 200, "bytes of a config's content")
 	flag.IntVar(&o.count, "count", 0, "so many requests instead of -seconds")
+	flag.BoolVar(&o.held, "held", false, "until stdin is closed instead of -seconds")
 	flag.Parse()
 	r, err := run(o)
 	if err != nil {

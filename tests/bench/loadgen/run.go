@@ -67,13 +67,13 @@ func closedLoop(o options, callers []caller, keys int) result {
 	tallies := make([]*tally, len(callers))
 	var workers sync.WaitGroup
 	start := time.Now()
-	end := start.Add(time.Duration(o.seconds * float64(time.Second)))
+	var over atomic.Bool
 	for i := range callers {
 		tallies[i] = &tally{}
 		workers.Add(1)
 		go func(c caller, t *tally, seed uint64) {
 			defer workers.Done()
-			for before := time.Now(); before.Before(end) && t.errors < 1000; {
+			for before := start; !over.Load() && t.errors < 1000; {
 				seed ^= seed << 13
 				seed ^= seed >> 7
 				seed ^= seed << 17
@@ -89,6 +89,12 @@ func closedLoop(o options, callers []caller, keys int) result {
 			}
 		}(callers[i], tallies[i], uint64(i+1)*0x9E3779B97F4A7C15^uint64(start.UnixNano()))
 	}
+	if o.held {
+		untilTold(len(callers))
+	} else {
+		time.Sleep(time.Duration(o.seconds * float64(time.Second)))
+	}
+	over.Store(true)
 	workers.Wait()
 	return summarize(o, tallies, time.Since(start))
 }
