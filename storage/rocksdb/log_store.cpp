@@ -179,6 +179,7 @@ result<bool> log_store::add_to(rocksdb::WriteBatch& out,
 }
 
 result<void> log_store::append(std::span<const raft::append_batch> batches) {
+  const std::lock_guard one_at_a_time{writing_};
   std::unique_lock lock{mutex_};
   if (stopped_)
     return append_refused();
@@ -272,7 +273,10 @@ result<term_id> log_store::term_at_locked(partition_id group,
 
 result<void> log_store::compact(partition_id group,
                                 const raft::snapshot_meta& meta) {
+  const std::lock_guard one_at_a_time{writing_};
   const std::lock_guard lock{mutex_};
+  if (stopped_)
+    return append_refused();
   const auto tail = tail_locked(group);
   if (!tail)
     return std::unexpected(tail.error());

@@ -41,6 +41,9 @@ private:
   std::unique_ptr<rocksdb::Iterator> iterate(const rocksdb::Slice* end) const;
 
   const database& db_;
+  /// Held by who writes, before `mutex_`: after a write that failed, none may
+  /// have been begun already. RocksDB does not take that well.
+  std::mutex writing_;
   /// Guards what follows. Held during a write only if that write takes entries
   /// away, so that a reader never sees a tail that is no longer on disk.
   std::mutex mutex_;

@@ -345,6 +345,10 @@ TEST_CASE("a failed sync stops the log for good, a full disk too") {
       REQUIRE(!refused.has_value());
       CHECK(refused.error().code == errc::failed_precondition);
     }
+    const auto cut = disk.on().logs().compact(
+        group, {{term_id{2}, log_index{2}}, {}});
+    REQUIRE(!cut.has_value());
+    CHECK(cut.error().code == errc::failed_precondition);
     disk.lose_power(unsynced::lost, 0);
     disk.open();
     CHECK(disk.on().logs().load(group)->last == log_index{3});

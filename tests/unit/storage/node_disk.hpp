@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,8 +24,12 @@ public:
   node_disk(const node_disk&) = delete;
   node_disk& operator=(const node_disk&) = delete;
 
-  result<void> try_open() {
+  /// `prepare` sees the disk before anything is done with it.
+  result<void>
+  try_open(const std::function<void(fault_disk&)>& prepare = {}) {
     fault_ = make_fault_environment();
+    if (prepare)
+      prepare(*fault_.disk);
     options_.environment = [this] { return fault_.environment; };
     auto opened = engine::open(options_);
     if (!opened)
