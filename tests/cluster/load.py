@@ -115,6 +115,7 @@ class Probe(Party):
         super().__init__(name, nodes, history, seed, gate)
         self.key = f"{name}/probe"
         self._acknowledged = []  # (asked, answered) of each
+        self._place_of = {}  # contents in the order of `_acknowledged`
         self._turn = self._nodes.index(self._client.node)
 
     def next_node(self):
@@ -124,8 +125,10 @@ class Probe(Party):
 
     def act(self):
         asked = time.monotonic_ns()
-        done = self._client.publish(self.key, self.new_content())
+        content = self.new_content()
+        done = self._client.publish(self.key, content)
         if done and done[0] == OK:
+            self._place_of[content] = len(self._acknowledged)
             self._acknowledged.append((asked, time.monotonic_ns()))
             self._ended.wait(self.EVERY_S)
             return True
@@ -136,6 +139,17 @@ class Probe(Party):
         if at == len(self._acknowledged):
             return None
         return (self._acknowledged[at][1] - since_ns) / 1e6
+
+
+    def stale_ms(self, content, at_ns):
+        """How long at that moment a newer content than this one was acknowledged; None
+        if this one was not."""
+        place = self._place_of.get(content)
+        if place is None:
+            return None
+        if place + 1 >= len(self._acknowledged):
+            return 0.0
+        return max(0.0, (at_ns - self._acknowledged[place + 1][1]) / 1e6)
 
 
 class Listener(Party):
@@ -172,6 +186,8 @@ class Load:
         self.keys = [f"group-{n}/data-{n}" for n in range(keys)]
         self._gate = threading.Event()
         self._gate.set()
+        self._history = history
+        self._rng = rng
 
         def party(kind, number, gate, *more):
             return kind(f"{kind.__name__.lower()}-{number}", nodes, history, rng.random(), gate,
@@ -193,6 +209,13 @@ class Load:
     def __exit__(self, *_):
         self.stop_listeners()
         self.stop_writers()
+
+    def join(self, kind, name, nodes, *more):
+        """One more party, which begins at once and ends with the writers."""
+        added = kind(name, nodes, self._history, self._rng.random(), self._gate, *more)
+        self._writers.append(added)
+        added.start()
+        return added
 
     def hold(self):
         """No writer begins another request until `go_on`."""

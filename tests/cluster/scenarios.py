@@ -7,6 +7,7 @@ from typing import Callable
 
 from cluster.history import OK
 from cluster.network import Loopback, Namespaces, Relayed
+from cluster.reads import stale_reads
 
 # Bounds a client may count on: the wait for a leader (4 s) and for its answer (5 s),
 # with room for a busy machine.
@@ -224,6 +225,8 @@ def members_change(stage):
 SCENARIOS = [
     Scenario("l1", "v1, v2 and v3 on all nodes, nothing goes wrong", Loopback, calm),
     Scenario("l1-tls", "the same with TLS between the nodes", Loopback, calm, tls=True),
+    Scenario("l2", "how old reads are on nodes that are cut off or slept", Namespaces,
+             stale_reads),
     Scenario("n1", "kill -9 of each leader", Loopback, kill_one),
     Scenario("d1", "kill -9 of one, two and all nodes", Loopback, crash_cycles),
     Scenario("d2", "power loss of one, two and all nodes", Loopback, crash_cycles,

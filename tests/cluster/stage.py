@@ -19,6 +19,11 @@ SETTLE_S_MAX = 30
 INTERRUPTION_MS_MIN = 500
 
 
+def p99(values):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]
+
+
 class Stage:
     """As a context manager it is a cluster that serves, under load."""
 
@@ -29,6 +34,8 @@ class Stage:
         self.history = History()
         self.cluster = Cluster(network, name, binary, tls, spares)
         self.load = Load(self.cluster.nodes, self.history, self.rng.random())
+        # What a scenario adds to the board's line.
+        self.figures = {}
         self.interruptions_ms = []
         self._outages_noted = 0
         self.refusals_s = []
@@ -61,6 +68,10 @@ class Stage:
     @property
     def nodes(self):
         return self.cluster.nodes
+
+    @property
+    def is_long(self):
+        return self._minutes > 0
 
     def rounds(self, count):
         """0, 1, … `count` times, or until the minutes of a long run are over."""
@@ -142,18 +153,18 @@ class Stage:
             "operations": int(sums["operations"]), "unknown": int(sums["unknown"]),
             "violations": int(sums["violations"]), "undecided": int(sums["undecided"]),
             "acked_writes": acknowledged, "lost": int(sums["violations"]),
-            "changes_told": told, **self._outage_figures()}
+            "changes_told": told, **self._outage_figures(), **self.figures}
         if self.refusals_s:
             figures["refusal_s_max"] = round(max(self.refusals_s), 1)
         return figures, sums["findings"]
 
     def _outage_figures(self):
-        waits = sorted(self.interruptions_ms)
+        waits = self.interruptions_ms
         if not waits:
             return {}
         return {"faults": self._outages_noted, "interruptions": len(waits),
                 "outage_ms_p50": round(statistics.median(waits)),
-                "outage_ms_p99": round(waits[min(len(waits) - 1, len(waits) * 99 // 100)])}
+                "outage_ms_p99": round(p99(waits))}
 
     def _seal(self):
         """A last write of every key, each through some node, which has to know what was
