@@ -54,6 +54,12 @@ class Client:
             self._connection.close()
             self._connection = None
 
+    def set_patience(self, seconds):
+        """How long an answer is waited for from the next request on."""
+        self._timeout_s = seconds
+        if self._connection:
+            self._connection.set_timeout(seconds)
+
     def abort(self):
         """From another thread: the request that is on its way ends at once."""
         if connection := self._connection:

@@ -8,6 +8,7 @@ from typing import Callable
 from cluster.history import OK
 from cluster.network import Loopback, Namespaces, Relayed
 from cluster.reads import stale_reads
+from cluster.retries import retries
 
 # Bounds a client may count on: the wait for a leader (4 s) and for its answer (5 s),
 # with room for a busy machine.
@@ -28,6 +29,8 @@ class Scenario:
     tls: bool = False
     # Nodes that are not in the cluster at first.
     spares: int = 0
+    # How many of what (`Load`); few where something else is measured.
+    load: dict | None = None
 
 
 def calm(stage):
@@ -227,6 +230,8 @@ SCENARIOS = [
     Scenario("l1-tls", "the same with TLS between the nodes", Loopback, calm, tls=True),
     Scenario("l2", "how old reads are on nodes that are cut off or slept", Namespaces,
              stale_reads),
+    Scenario("l3", "clients ask again elsewhere while leaders are killed", Loopback, retries,
+             load={"workers": 4}),
     Scenario("n1", "kill -9 of each leader", Loopback, kill_one),
     Scenario("d1", "kill -9 of one, two and all nodes", Loopback, crash_cycles),
     Scenario("d2", "power loss of one, two and all nodes", Loopback, crash_cycles,
