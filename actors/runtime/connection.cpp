@@ -579,10 +579,12 @@ void connection::schedule() {
     std::chrono::ceil<std::chrono::seconds>(liveness_.next_due());
   if (const auto push_due = pushes_.next_due())
     due = std::min(due, *push_due);
-  if (tick_at_ && *tick_at_ <= due)
+  // What is overdue must not put off the tick that is on its way.
+  const auto at = now();
+  const auto wait = std::max(due - at, tick_min);
+  if (tick_at_ && *tick_at_ <= at + wait)
     return;
-  const auto wait = std::max(due - now(), tick_min);
-  tick_at_ = now() + wait;
+  tick_at_ = at + wait;
   self_->delayed_send(self_, wait, connection_tick{++tick_generation_});
 }
 

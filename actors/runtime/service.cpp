@@ -576,10 +576,15 @@ void service::run_waiting() {
 
 void service::schedule() {
   const auto due = core_.next_deadline();
-  if (!due || retired_ || asked_to_retire_ || (tick_at_ && *tick_at_ <= *due))
+  if (!due || retired_ || asked_to_retire_)
     return;
-  const auto wait = std::max(*due - now(), tick_min);
-  tick_at_ = now() + wait;
+  // What is overdue must not put off the tick that is on its way: each beat
+  // comes here.
+  const auto at = now();
+  const auto wait = std::max(*due - at, tick_min);
+  if (tick_at_ && *tick_at_ <= at + wait)
+    return;
+  tick_at_ = at + wait;
   self_->delayed_send(self_, wait, service_tick{++tick_generation_});
 }
 

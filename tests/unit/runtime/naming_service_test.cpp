@@ -81,6 +81,24 @@ TEST_CASE("naming: registered, listed, beaten, expired, forgotten") {
   CHECK(!n.services.find(key.view()));
 }
 
+TEST_CASE("naming: clients that beat all the time put off nobody's end") {
+  started n;
+  const auto slot = n.open(key);
+  auto silent = *at("1.1.1.1");
+  // Is to go sooner after it turned sick than the service looks again.
+  silent.metadata["preserved.ip.delete.timeout"] = "15200";
+  auto m = publish("1.1.1.1");
+  m.instances = {std::make_shared<const naming::instance>(silent)};
+  REQUIRE(n.ask<api::done>(slot->actor(), m));
+  REQUIRE(n.ask<api::done>(slot->actor(), publish("1.1.1.2")));
+  const api::beat_instance beat{{}, beating("1.1.1.2"), nullptr};
+  for (int i = 0; i < 170; ++i) {
+    n.pass(100ms);
+    REQUIRE(n.ask<api::beat_answer>(slot->actor(), beat));
+  }
+  CHECK(ips(slot->view()) == texts{"1.1.1.2"});
+}
+
 TEST_CASE("naming: one view for all that came in one burst") {
   started n;
   const auto slot = n.open(key);
