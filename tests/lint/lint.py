@@ -39,6 +39,8 @@ DIRECTIONS = {
                           GRPC + DISK + ("yaml-cpp/", "CLI/")),
     "protocols/http/": (("actors/core/", "actors/api/", "protocols/common/",
                          "protocols/http/", "muster/"), GRPC + DISK),
+    "protocols/http_client/": (("actors/core/base/", "protocols/http_client/"),
+                               CAF + GRPC + DISK + UI),
     "protocols/grpc/": (("actors/core/", "actors/api/", "protocols/common/",
                          "protocols/grpc/", "muster/"), DISK + ("boost/beast",)),
     "protocols/nacos/": (("actors/core/", "actors/api/", "protocols/common/",
