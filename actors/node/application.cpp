@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/core/cluster/members.hpp"
+#include "actors/node/address_server.hpp"
 #include "actors/node/node_metrics.hpp"
 #include "actors/node/settings/logging.hpp"
 #include "actors/node/settings/member_list.hpp"
@@ -37,7 +38,8 @@ struct chosen_members {
 };
 
 result<std::optional<chosen_members>> members_of(const settings& s) {
-  auto all = configured_members(s);
+  auto all = asks_address_server(s) ? address_server_members(s)
+                                    : configured_members(s);
   if (!all)
     return std::unexpected(all.error());
   if (!*all)

@@ -18,6 +18,9 @@ struct renamed {
 constexpr std::array docker_names{
   renamed{"FUNCTION_MODE", "functionMode"},
   renamed{"MEMBER_LIST", "member.list"},
+  renamed{"address_server_domain", "address.server.domain"},
+  renamed{"address_server_port", "address.server.port"},
+  renamed{"address_server_url", "address.server.url"},
   renamed{"EMBEDDED_STORAGE", "embeddedStorage"},
   renamed{"DATABASE_URL", "db.url"},
   renamed{"MYSQL_DATABASE_NUM", "db.num"},

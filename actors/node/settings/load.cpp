@@ -94,11 +94,13 @@ void check_members(loaded_settings& out, assigner& to) {
   const auto members = configured_members(values);
   if (!members)
     to.complain({"member.list", "", "settings"}, members.error().message);
-  else if (!*members && !values.server.standalone.value_or(true))
+  else if (!*members && !asks_address_server(values)
+           && !values.server.standalone.value_or(true))
     out.warnings.emplace_back(
       "standalone=false, but nothing names members (member.list, "
       + values.cluster.members_file + "): the node stands alone");
-  else if (*members && exposes_cluster_port(values))
+  else if ((*members || asks_address_server(values))
+           && exposes_cluster_port(values))
     to.complain({"cluster.plaintext", "", "settings"},
                 "members on other hosts are to be talked to by TLS "
                 "(cluster.tls.ca and the two beside it); true lets whoever "

@@ -20,17 +20,6 @@
 namespace muster {
 namespace {
 
-constexpr std::size_t host_chars_max = 253; // RFC 1035, 2.3.4
-
-bool is_host(std::string_view text) {
-  const auto allowed = [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || c == ':'
-           || c == '%';
-  };
-  return !text.empty() && text.size() <= host_chars_max
-         && std::ranges::all_of(text, allowed);
-}
-
 std::optional<member_address> parse_entry(std::string_view text) {
   text = text.substr(0, text.find('?'));
   std::string_view host = text;
@@ -53,14 +42,17 @@ std::optional<member_address> parse_entry(std::string_view text) {
     if (port.empty())
       return std::nullopt;
   }
-  member_address out{values::lower(host), 8848};
+  const auto name = values::host(host);
+  if (!name)
+    return std::nullopt;
+  member_address out{*name, 8848};
   if (!port.empty()) {
     const auto number = parse_number<std::uint16_t>(port);
     if (!number || *number == 0)
       return std::nullopt;
     out.port = *number;
   }
-  return is_host(out.host) ? std::optional{out} : std::nullopt;
+  return out;
 }
 
 /// Addresses that name this host, as numbers.
@@ -150,7 +142,8 @@ result<std::vector<member_address>> parse_member_list(std::string_view text) {
 result<std::optional<std::vector<member_address>>>
 configured_members(const settings& s) {
   using list = std::optional<std::vector<member_address>>;
-  if (s.server.standalone.value_or(false))
+  if (s.server.standalone.value_or(false) || s.cluster.lookup == "standalone"
+      || asks_address_server(s))
     return list{};
   const auto checked = [](std::string_view text,
                           const std::string& place) -> result<list> {
@@ -171,6 +164,11 @@ configured_members(const settings& s) {
     return fail(errc::invalid_argument,
                 s.cluster.members_file + ": cannot be read");
   return checked(text, s.cluster.members_file);
+}
+
+bool asks_address_server(const settings& s) {
+  return s.cluster.lookup == "address-server"
+         && !s.server.standalone.value_or(false);
 }
 
 result<member_address> own_member(const std::vector<member_address>& list,

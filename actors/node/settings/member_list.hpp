@@ -25,10 +25,14 @@ struct member_address {
 /// that is there twice. Source: Nacos' cluster.conf (platform.md 1.8).
 result<std::vector<member_address>> parse_member_list(std::string_view text);
 
-/// The list that holds for a node: `member.list`, else the file cluster.conf if
-/// it is there and names anybody. None: the node stands alone. Reads the file.
+/// The list that is written down for a node: `member.list`, else the file
+/// cluster.conf if it is there and names anybody. None: the node stands alone, or
+/// asks an address server. Reads the file.
 result<std::optional<std::vector<member_address>>>
 configured_members(const settings& s);
+
+/// Whether the list is to be asked of an address server.
+bool asks_address_server(const settings& s);
 
 /// Which of `list` this node is: the entry with its port whose host is
 /// `server.ip`, or the address it listens on, or (listening on all) one of this

@@ -48,6 +48,13 @@ struct settings {
   struct cluster_group {
     std::string member_list; ///< see parse_member_list
     std::string members_file = "conf/cluster.conf";
+    /// Where the list comes from: `file` (the two above), `address-server` or
+    /// `standalone` (nowhere).
+    std::string lookup = "file";
+    std::string address_server_domain = "jmenv.tbsite.net"; ///< Nacos' default
+    std::uint16_t address_server_port = 8080;
+    std::string address_server_url = "/nacos/serverlist";
+    std::uint32_t address_server_tries = 5;
     /// True: nodes on other hosts are talked to without TLS.
     bool plaintext = false;
     /// PEM files of the TLS between nodes: all three or none.

@@ -108,6 +108,18 @@ constexpr row address(std::string_view names) {
 }
 
 template <auto Group, auto Member>
+constexpr row host(std::string_view names) {
+  constexpr auto set = [](s& into, std::string_view text, const row&) {
+    auto value = values::host(text);
+    if (value)
+      into.*Group.*Member = std::move(*value);
+    return value.has_value();
+  };
+  return {.names = names, .does = effect::effective, .set = set,
+          .shape = "a host name or an IP address"};
+}
+
+template <auto Group, auto Member>
 constexpr row prefix(std::string_view names) {
   constexpr auto set = [](s& into, std::string_view text, const row&) {
     auto value = values::path_prefix(text);
@@ -176,6 +188,17 @@ constexpr std::array rows{
   flag<&s::server, &s::server_group::standalone>("standalone"),
   text<&s::cluster, &s::cluster_group::member_list>("member.list"),
   text<&s::cluster, &s::cluster_group::members_file>("cluster.conf"),
+  choice<&s::cluster, &s::cluster_group::lookup>(
+    "core.member.lookup.type|cluster.member.lookup.type",
+    "file|address-server|standalone"),
+  host<&s::cluster, &s::cluster_group::address_server_domain>(
+    "address.server.domain|core.address-server.domain"),
+  number<&s::cluster, &s::cluster_group::address_server_port>(
+    "address.server.port|core.address-server.port", 1, 65535),
+  prefix<&s::cluster, &s::cluster_group::address_server_url>(
+    "address.server.url|core.address-server.url"),
+  number<&s::cluster, &s::cluster_group::address_server_tries>(
+    "core.address-server.retry", 1, 100),
   flag<&s::cluster, &s::cluster_group::plaintext>("cluster.plaintext"),
   text<&s::cluster, &s::cluster_group::tls_ca>("cluster.tls.ca"),
   text<&s::cluster, &s::cluster_group::tls_certificate>(
@@ -325,7 +348,6 @@ constexpr std::array rows{
   later("inetutils.*"),
   later("inetutils.prefer-hostname-over-ip|preferHostnameOverIp", "false"),
   later("inetutils.use-only-site-local-interfaces", "false"),
-  later("core.member.lookup.type|cluster.member.lookup.type", "file"),
   later("core.address-server.*|address.server.*"),
   later("core.member.meta.*"),
   later("console.*"),

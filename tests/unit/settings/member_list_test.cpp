@@ -131,3 +131,56 @@ TEST_CASE("members: a node finds itself in the list") {
   REQUIRE_FALSE(twice);
   CHECK(twice.error().message.find("more than one") != std::string::npos);
 }
+
+TEST_CASE("members: an address server is asked when a setting says so") {
+  const auto plain = load({});
+  REQUIRE(plain);
+  CHECK_FALSE(asks_address_server(plain->values));
+  CHECK(plain->values.cluster.address_server_port == 8080);
+  CHECK(plain->values.cluster.address_server_url == "/nacos/serverlist");
+  CHECK(plain->values.cluster.address_server_tries == 5);
+  const std::string bind = "--bind=127.0.0.1";
+  for (const std::string name :
+       {"nacos.core.member.lookup.type", "cluster.member.lookup.type",
+        "muster.core.member.lookup.type"}) {
+    CAPTURE(name);
+    const auto loaded =
+        load({bind, "--members=127.0.0.1:1", "--" + name + "=address-server"},
+             {{"address_server_domain", "Lists.example"},
+              {"address_server_port", "81"},
+              {"address_server_url", "/a/b"}});
+    REQUIRE_MESSAGE(loaded, loaded.error().message);
+    const auto& values = loaded->values;
+    CHECK(loaded->warnings.empty());
+    CHECK(asks_address_server(values));
+    CHECK_FALSE(configured_members(values)->has_value());
+    CHECK(values.cluster.address_server_domain == "lists.example");
+    CHECK(values.cluster.address_server_port == 81);
+    CHECK(values.cluster.address_server_url == "/a/b");
+  }
+  const auto alone = load(
+      {bind, "--members=127.0.0.1:1", "--core.member.lookup.type=standalone"});
+  REQUIRE(alone);
+  CHECK_FALSE(asks_address_server(alone->values));
+  CHECK_FALSE(configured_members(alone->values)->has_value());
+  const auto flag = load(
+      {bind, "-m", "standalone", "--core.member.lookup.type=address-server"});
+  REQUIRE(flag);
+  CHECK_FALSE(asks_address_server(flag->values));
+}
+
+TEST_CASE("members: what an address server is called is checked at the start") {
+  const std::string type = "--core.member.lookup.type=address-server";
+  for (const char* wrong :
+       {"--address.server.domain=a/b", "--address.server.domain=a b",
+        "--address.server.port=0", "--address.server.url=/a b",
+        "--core.address-server.retry=0", "--core.member.lookup.type=dns"}) {
+    CAPTURE(wrong);
+    const auto refused = load({"--bind=127.0.0.1", type, wrong});
+    REQUIRE_FALSE(refused);
+  }
+  // Whoever is in that list will be talked to.
+  const auto open = load({type});
+  REQUIRE_FALSE(open);
+  CHECK(open.error().message.find("cluster.plaintext") != std::string::npos);
+}
