@@ -1,85 +1,43 @@
 // musterctl member …: asks a node's own HTTP API (protocols/muster).
 #include <algorithm>
 #include <cctype>
-#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
 #include <boost/json.hpp>
 
 #include <CLI/CLI.hpp>
 
+#include "actors/node/settings/member_list.hpp"
+#include "protocols/http_client/fetch.hpp"
 #include "tools/musterctl/commands.hpp"
 
 namespace muster::ctl {
 
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
 namespace json = boost::json;
 
-constexpr auto answer_timeout = std::chrono::seconds(30);
+constexpr milliseconds answer_timeout{30'000};
 
 struct member_request {
   std::string node = "127.0.0.1:8848";
   std::string address;
 };
 
-struct http_answer {
-  unsigned status = 0;
-  std::string body;
-};
-
-/// "host" and "port" of what may be [IPv6]:port.
-std::pair<std::string, std::string> parts_of(const std::string& address) {
-  const auto colon = address.rfind(':');
-  if (colon == std::string::npos)
-    return {address, "8848"};
-  auto host = address.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']'))
-    host = host.substr(1, host.size() - 2);
-  return {host, address.substr(colon + 1)};
-}
-
-result<http_answer> ask(const std::string& node, beast::http::verb verb,
-                        const std::string& target) {
-  asio::io_context io;
-  beast::tcp_stream stream(io);
-  http_answer answer;
-  beast::error_code failed;
-  const auto [host, port] = parts_of(node);
-  asio::ip::tcp::resolver resolver(io);
-  const auto found = resolver.resolve(host, port, failed);
-  if (failed)
-    return fail(errc::unavailable, node + ": " + failed.message());
-  beast::http::request<beast::http::empty_body> request(verb, target, 11);
-  request.set(beast::http::field::host, node);
-  beast::flat_buffer buffer;
-  beast::http::response<beast::http::string_body> response;
-  // The time-outs of a stream hold for asynchronous calls only.
-  stream.expires_after(answer_timeout);
-  const auto read = [&](beast::error_code ec, std::size_t) { failed = ec; };
-  const auto written = [&](beast::error_code ec, std::size_t) {
-    failed = ec;
-    if (!ec)
-      beast::http::async_read(stream, buffer, response, read);
-  };
-  stream.async_connect(found, [&](beast::error_code ec, const auto&) {
-    failed = ec;
-    if (!ec)
-      beast::http::async_write(stream, request, written);
-  });
-  io.run();
-  if (failed)
-    return fail(errc::unavailable, node + ": " + failed.message());
-  return http_answer{response.result_int(), std::move(response.body())};
+result<http_client::answer> ask(const std::string& node,
+                                const std::string& method,
+                                const std::string& target) {
+  const auto at = parse_member_list(node);
+  if (!at || at->size() != 1)
+    return fail(errc::invalid_argument,
+                "--node: '" + node + "' is not host or host:port");
+  return http_client::fetch({.host = at->front().host,
+                             .port = at->front().port,
+                             .method = method,
+                             .target = target},
+                            {.at_most = answer_timeout});
 }
 
 std::string encoded(const std::string& text) {
@@ -96,9 +54,9 @@ std::string encoded(const std::string& text) {
 }
 
 /// The parsed answer of a request that was well.
-result<json::value> call(const std::string& node, beast::http::verb verb,
+result<json::value> call(const std::string& node, const std::string& method,
                          const std::string& target) {
-  const auto answer = ask(node, verb, target);
+  const auto answer = ask(node, method, target);
   if (!answer)
     return std::unexpected(answer.error());
   boost::system::error_code broken;
@@ -125,8 +83,7 @@ std::string shown(const json::object& row, const char* name) {
 }
 
 result<std::string> list(const member_request& wanted) {
-  const auto body =
-      call(wanted.node, beast::http::verb::get, "/muster/v1/cluster/members");
+  const auto body = call(wanted.node, "GET", "/muster/v1/cluster/members");
   if (!body)
     return std::unexpected(body.error());
   const auto* rows = body->as_object().if_contains("members");
@@ -155,9 +112,9 @@ result<std::string> list(const member_request& wanted) {
   return out;
 }
 
-result<std::string> change(const member_request& wanted, beast::http::verb verb,
-                           const std::string& path) {
-  const auto body = call(wanted.node, verb,
+result<std::string> change(const member_request& wanted,
+                           const std::string& method, const std::string& path) {
+  const auto body = call(wanted.node, method,
                          "/muster/v1/cluster/members" + path
                              + "?address=" + encoded(wanted.address));
   if (!body)
@@ -179,20 +136,19 @@ void add_member(CLI::App& app, action& chosen) {
                                "vote in and lead")
       ->callback(
           [wanted, &chosen] { chosen = [wanted] { return list(*wanted); }; });
-  const auto add = [&](const char* name, const char* about,
-                       beast::http::verb verb, const char* path) {
+  const auto add = [&](const char* name, const char* about, const char* method,
+                       const char* path) {
     auto* command = member->add_subcommand(name, about);
     command->add_option("address", wanted->address, "HOST:PORT of the member")
         ->required();
-    command->callback(
-        [=, &chosen] { chosen = [=] { return change(*wanted, verb, path); }; });
+    command->callback([=, &chosen] {
+      chosen = [=] { return change(*wanted, method, path); };
+    });
   };
-  add("add", "Takes a node in, or back that was draining",
-      beast::http::verb::post, "");
-  add("drain", "The member gives its votes and leaderships away",
-      beast::http::verb::post, "/drain");
-  add("remove", "The member leaves all groups and is forgotten",
-      beast::http::verb::delete_, "");
+  add("add", "Takes a node in, or back that was draining", "POST", "");
+  add("drain", "The member gives its votes and leaderships away", "POST",
+      "/drain");
+  add("remove", "The member leaves all groups and is forgotten", "DELETE", "");
 }
 
 } // namespace muster::ctl
