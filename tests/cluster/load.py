@@ -140,6 +140,10 @@ class Probe(Party):
             return None
         return (self._acknowledged[at][1] - since_ns) / 1e6
 
+    def stall_ms(self, since_ns):
+        """The longest time since then without an acknowledged write."""
+        answered = [since_ns] + [done for _, done in self._acknowledged if done > since_ns]
+        return max((b - a) / 1e6 for a, b in zip(answered, [*answered[1:], time.monotonic_ns()]))
 
     def stale_ms(self, content, at_ns):
         """How long at that moment a newer content than this one was acknowledged; None
@@ -234,6 +238,10 @@ class Load:
     @property
     def all_keys(self):
         return self.keys + [probe.key for probe in self.probes]
+
+    def stalls(self, since_ns):
+        """Of each group, the longest time since then without a write, ms."""
+        return [probe.stall_ms(since_ns) for probe in self.probes]
 
     def outages(self, since_ns):
         """For each probe: how many ms until a write asked for since then was

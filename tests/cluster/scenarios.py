@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from cluster.history import OK
+from cluster.members import joins_with_cuts, leaders_move, members_change
 from cluster.network import Loopback, Namespaces, Relayed
 from cluster.reads import stale_reads
 from cluster.retries import retries
@@ -193,38 +194,6 @@ def torn_lines(stage):
     assert stage.network.relay.torn > 0, "no line was torn"
 
 
-def members_change(stage):
-    """Three become four, one loses its disk and comes back under its name, and the
-    fourth drains and goes."""
-    for _ in stage.rounds(1):
-        fourth = stage.cluster.spares[0]
-        first, second, _third = stage.nodes
-        since = time.monotonic_ns()
-        stage.cluster.join(fourth, first)
-        stage.wait_for_progress(since, "a fourth member")
-
-        stage.cluster.wipe(second)
-        second.start(wait=False)
-        stage.play(3)
-        assert not second.ready(), "a node that forgot its votes serves"
-        stage.cluster.remove(second, first)
-        stage.cluster.join(second, fourth)
-        stage.wait_for_writes_at(second)
-
-        stage.cluster.musterctl(second, "drain", fourth.address)
-        stage.cluster.wait_for_members(
-            first, "the fourth has drained",
-            lambda all: all.get(fourth.address, {}).get("drained"))
-        since = time.monotonic_ns()
-        stage.cluster.remove(fourth, second)
-        stage.wait_for_progress(since, "the fourth member's removal")
-        stage.cluster.wipe(fourth)
-        stage.cluster.wait_for_members(
-            first, "leaders are spread",
-            lambda all: all and max(m["leads"] for m in all.values())
-            - min(m["leads"] for m in all.values()) <= 1)
-
-
 SCENARIOS = [
     Scenario("l1", "v1, v2 and v3 on all nodes, nothing goes wrong", Loopback, calm),
     Scenario("l1-tls", "the same with TLS between the nodes", Loopback, calm, tls=True),
@@ -236,8 +205,12 @@ SCENARIOS = [
     Scenario("d1", "kill -9 of one, two and all nodes", Loopback, crash_cycles),
     Scenario("d2", "power loss of one, two and all nodes", Loopback, crash_cycles,
              loses_power=True),
+    Scenario("m1", "each node gives its leaderships away, and gets them back", Loopback,
+             leaders_move),
     Scenario("m2", "members come, drain, go, lose their disks", Loopback, members_change,
              spares=1),
+    Scenario("m3", "a node that joins is cut off while it gets its snapshots", Namespaces,
+             joins_with_cuts, spares=1),
     Scenario("n5", "SIGSTOP of a leader, then SIGCONT", Loopback, freeze),
     Scenario("n2-isolate", "each node alone, clients on both sides", Namespaces, isolate),
     Scenario("n2-one-way", "deaf and mute nodes", Namespaces, one_way),

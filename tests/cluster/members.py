@@ -1,0 +1,118 @@
+"""Members that come, go and give their leaderships away, while clients write."""
+
+import time
+
+from cluster.history import OK
+from support.server import wait_until
+
+# Hand-overs are planned: nobody waits for an election.
+STALL_MS_MAX = 3000
+# What a joining node has to fetch: more than a snapshot's part and its window.
+FILL_KEYS = 300
+FILL_BYTES = 100_000
+CUT_S = 2
+
+
+def are_even(members):
+    leads = [m["leads"] for m in members.values()]
+    return bool(leads) and max(leads) - min(leads) <= 1
+
+
+def leaders_move(stage):
+    stalls = []
+    for number in stage.rounds(3):
+        node, asked = (stage.nodes[(number + n) % len(stage.nodes)] for n in (0, 1))
+        since = time.monotonic_ns()
+        stage.cluster.musterctl(asked, "drain", node.address)
+        stage.cluster.wait_for_members(
+            asked, f"{node.name} has drained",
+            lambda all, node=node: all.get(node.address, {}).get("drained"))
+        stage.cluster.musterctl(asked, "add", node.address)
+        stage.cluster.wait_for_members(
+            asked, f"{node.name} leads again",
+            lambda all, node=node: all.get(node.address, {}).get("leads") and are_even(all))
+        stage.wait_for_progress(since, f"{node.name} drained")
+        stalls += stage.load.stalls(since)
+    stage.figures["stall_ms_max"] = round(max(stalls))
+    assert max(stalls) < STALL_MS_MAX, f"a group took no write for {max(stalls):.0f} ms"
+
+
+def members_change(stage):
+    """Three become four, one loses its disk and comes back under its name, and the
+    fourth drains and goes."""
+    for _ in stage.rounds(1):
+        fourth = stage.cluster.spares[0]
+        first, second, _third = stage.nodes
+        since = time.monotonic_ns()
+        stage.cluster.join(fourth, first)
+        stage.wait_for_progress(since, "a fourth member")
+
+        stage.cluster.wipe(second)
+        second.start(wait=False)
+        stage.play(3)
+        assert not second.ready(), "a node that forgot its votes serves"
+        stage.cluster.remove(second, first)
+        stage.cluster.join(second, fourth)
+        stage.wait_for_writes_at(second)
+
+        stage.cluster.musterctl(second, "drain", fourth.address)
+        stage.cluster.wait_for_members(
+            first, "the fourth has drained",
+            lambda all: all.get(fourth.address, {}).get("drained"))
+        since = time.monotonic_ns()
+        stage.cluster.remove(fourth, second)
+        stage.wait_for_progress(since, "the fourth member's removal")
+        stage.cluster.wipe(fourth)
+        stage.cluster.wait_for_members(
+            first, "leaders are spread",
+            are_even)
+
+
+def joins_with_cuts(stage):
+    """Cut off at a tenth, at half and at nine tenths of what it has to fetch."""
+    first = stage.nodes[0]
+    fourth = stage.cluster.spares[0]
+    place = len(stage.nodes)
+    client = stage.client(first, "fill")
+    for number in range(FILL_KEYS):
+        done = client.publish(f"fill-{number % 30}/d{number}", f"{number}-" + "x" * FILL_BYTES)
+        assert done and done[0] == OK, f"filling: {done}"
+    client.close()
+    wanted = FILL_KEYS * FILL_BYTES
+    fourth.start(wait=False)
+    since = time.monotonic_ns()
+    stage.cluster.musterctl(first, "add", fourth.address)
+    cuts = 0
+    for share in (0.1, 0.5, 0.9):
+        wait_until(lambda share=share: fourth.ready() or disk_bytes(fourth) > share * wanted,
+                   60, f"{share:.0%} have come")
+        if fourth.ready():
+            break
+        for other in range(place):
+            stage.network.cut_both(place, other)
+        cuts += 1
+        stage.play(CUT_S)
+        stage.network.heal()
+    fourth.wait_ready()
+    stage.cluster.wait_for_members(first, "the fourth votes", lambda all: all.get(
+        fourth.address, {}).get("votes", 0) > 0 and are_even(all))
+    stage.wait_for_progress(since, "a fourth member")
+    stage.figures |= {"cuts": cuts, "rss_mib_max": round(max(
+        node.rss_bytes() for node in (*stage.nodes, fourth)) / 2**20)}
+    assert cuts, "all had come before anything was cut"
+    reader = stage.client(fourth, "filled")
+    for number in range(FILL_KEYS):
+        done = reader.get(f"fill-{number % 30}/d{number}")
+        assert done and done[0] == OK and done[1].startswith(f"{number}-"), (
+            f"the fourth shows {str(done)[:60]} of what was there before it came")
+    reader.close()
+
+
+def disk_bytes(node):
+    total = 0
+    for file in node.data.rglob("*"):
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except FileNotFoundError:  # compacted away meanwhile
+            pass
+    return total
