@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from cluster.history import OK
+from cluster.lives import living, returning
 from cluster.members import joins_with_cuts, leaders_move, members_change
 from cluster.network import Loopback, Namespaces, Relayed
 from cluster.reads import stale_reads
@@ -16,6 +17,9 @@ from cluster.retries import retries
 REFUSAL_S_MAX = 12
 # Shorter than the wait for an answer: that of a dead leader must not be waited for.
 LATE_MS = 4500
+
+
+FEW = {"workers": 2, "probes": 4, "listeners": 1}
 
 
 @dataclass
@@ -201,6 +205,10 @@ SCENARIOS = [
              stale_reads),
     Scenario("l3", "clients ask again elsewhere while leaders are killed", Loopback, retries,
              load={"workers": 4}),
+    Scenario("l6", "ephemeral instances while nodes die, restart and sleep", Loopback, living,
+             load=FEW),
+    Scenario("l7", "all nodes die, and all clients come back at once", Loopback, returning,
+             load=FEW),
     Scenario("n1", "kill -9 of each leader", Loopback, kill_one),
     Scenario("d1", "kill -9 of one, two and all nodes", Loopback, crash_cycles),
     Scenario("d2", "power loss of one, two and all nodes", Loopback, crash_cycles,

@@ -30,13 +30,14 @@ def request_headers(path):
 
 class GrpcConnection:
     """Registered as a client once it is made; OSError when the server goes away, is too
-    slow or breaks off a request."""
+    slow or breaks off a request. `module` is what the client is for: config or naming."""
 
-    def __init__(self, host, port, timeout_s=10):
+    def __init__(self, host, port, timeout_s=10, module="config"):
         self._socket = socket.create_connection((host, port), timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._file = self._socket.makefile("rb")
+        self._received = bytearray()
         self._stream = 1
+        self._module = module
         # What may be sent before the server says that it has room again.
         self._window = 65535
         self._socket.sendall(
@@ -48,12 +49,12 @@ class GrpcConnection:
             self.close()
             raise
 
-    def call(self, kind, body, module="config"):
+    def call(self, kind, body, module=None):
         """(type, body) of the answer."""
         self._stream += 2
         stream = self._stream
         self._send(stream, "/Request/request", END_STREAM,
-                   self._payload(kind, {**body, "module": module}))
+                   self._payload(kind, {**body, "module": module or self._module}))
         answer = self._answer(stream)
         if len(answer) < 5:
             raise OSError("no answer but a status")
@@ -70,16 +71,16 @@ class GrpcConnection:
             pass  # closed already
 
     def close(self):
-        self._file.close()
         self._socket.close()
 
     # -- inside ---------------------------------------------------------------
 
     def _register(self):
         self.call("ServerCheckRequest", {}, "internal")
-        setup = {"clientVersion": "Nacos-Java-Client:v3.1.0", "labels": {}, "tenant": "",
+        setup = {"clientVersion": "Nacos-Java-Client:v3.1.0", "labels": {"module": self._module}, "tenant": "",
                  "abilityTable": {}, "module": "internal"}
         self._stream += 2
+        self._pushes_stream = self._stream
         self._send(self._stream, "/BiRequestStream/requestBiStream", 0,
                    self._payload("ConnectionSetupRequest", setup))
         end = time.monotonic() + SETUP_S_MAX
@@ -109,6 +110,7 @@ class GrpcConnection:
         while True:
             kind, flags, stream, payload = self._read_frame()
             if stream != wanted:
+                self._take_aside(kind, stream, payload)
                 continue
             if kind == DATA:
                 out += payload
@@ -116,6 +118,9 @@ class GrpcConnection:
                 raise OSError("the request was reset")
             if kind in (DATA, HEADERS) and flags & END_STREAM:
                 return out
+
+    def _take_aside(self, kind, stream, payload):
+        """A frame that does not belong to the answer that is waited for."""
 
     def _read_frame(self):
         head = self._exactly(9)
@@ -134,7 +139,11 @@ class GrpcConnection:
         return kind, flags, stream, payload
 
     def _exactly(self, size):
-        data = self._file.read(size)
-        if len(data) < size:
-            raise OSError("closed")
+        while len(self._received) < size:
+            chunk = self._socket.recv(1 << 16)
+            if not chunk:
+                raise OSError("closed")
+            self._received += chunk
+        data = bytes(self._received[:size])
+        del self._received[:size]
         return data
