@@ -39,6 +39,12 @@ void disk::lift_limit() {
   space_.reset();
 }
 
+void disk::slow_syncs(std::chrono::milliseconds delay) {
+  const std::lock_guard lock{mutex_};
+  sync_delay_ = delay;
+  quick_again_.notify_all();
+}
+
 std::uint64_t disk::calls(disk_call call) const {
   const std::lock_guard lock{mutex_};
   return counts_[static_cast<std::size_t>(call)];
@@ -172,7 +178,10 @@ void disk::truncate(inode& f, std::uint64_t size) {
 }
 
 void disk::sync(inode& f) {
-  const std::lock_guard lock{mutex_};
+  std::unique_lock lock{mutex_};
+  if (sync_delay_.count() > 0)
+    quick_again_.wait_for(lock, sync_delay_,
+                          [this] { return off_ || sync_delay_.count() == 0; });
   if (!off_)
     f.sync();
 }

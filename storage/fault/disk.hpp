@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -26,6 +28,7 @@ public:
   void limit_space(std::uint64_t bytes) override;
   void lift_limit() override;
   void power_off(unsynced what, std::uint64_t seed) override;
+  void slow_syncs(std::chrono::milliseconds delay) override;
   std::uint64_t calls(disk_call call) const override;
 
   using file = std::shared_ptr<inode>;
@@ -45,6 +48,7 @@ public:
 
   void write(inode& f, std::uint64_t offset, std::string_view bytes);
   void truncate(inode& f, std::uint64_t size);
+  /// Waits for as long as syncs are told to take; other calls go on meanwhile.
   void sync(inode& f);
   std::string read(const inode& f, std::uint64_t offset, std::size_t count);
   std::uint64_t size(const inode& f);
@@ -72,6 +76,9 @@ private:
   std::array<std::uint64_t, disk_calls> counts_{};
   std::array<order, disk_calls> orders_{};
   std::optional<std::uint64_t> space_;
+  std::chrono::milliseconds sync_delay_{0};
+  /// Syncs need no longer wait.
+  std::condition_variable quick_again_;
   /// What the program sees; null = removed. Names not in here are as on disk.
   std::map<std::string, file> names_;
   std::vector<pending> pending_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 
@@ -55,6 +56,10 @@ public:
   /// delay; what it says from here on means nothing. Then it is opened anew with
   /// a new environment. `seed` picks where writes are torn.
   virtual void power_off(unsynced what, std::uint64_t seed) = 0;
+
+  /// From now on each sync of a file takes so much longer; 0 = no longer, and
+  /// those that wait go on.
+  virtual void slow_syncs(std::chrono::milliseconds delay) = 0;
 
   virtual std::uint64_t calls(disk_call call) const = 0;
 };

@@ -19,14 +19,16 @@ MOVED_S = 60
 class Cluster:
     """Starts a node at each place of a network; `nodes` are Servers with a name, and
     `spares` those at the last places, which are not in the cluster at first.
-    `tls`: nodes talk by TLS only; the program has to be named for that."""
+    `tls`: nodes talk by TLS only; the program has to be named for that. `knob(path)` is
+    the environment of a node that does what is in that file, see `turn`."""
 
-    def __init__(self, network, label, binary=None, tls=False, spares=0):
+    def __init__(self, network, label, binary=None, tls=False, spares=0, knob=None):
         founders = len(network.places) - spares
         addresses = [f"{host}:{port}" for host, port, _ in network.places]
         self._papers = tempfile.TemporaryDirectory() if tls else None
         if tls:
             self._make_papers(binary, {host for host, _, _ in network.places})
+        self._knobs = tempfile.TemporaryDirectory()
         self.nodes = []
         self.spares = []
         for number, (host, port, wrap) in enumerate(network.places, 1):
@@ -35,6 +37,7 @@ class Cluster:
                                                                addresses[number - 1]]
             node = Server(host=host, port=port, wrap=wrap, ready_s=READY_S, binary=binary,
                           name=f"cluster-{label}-n{number}",
+                          env=knob(self._knob(f"n{number}")) if knob else None,
                           args=["--members", ",".join(members),
                                 *self._security(host, network.node_arguments)])
             node.name = f"n{number}"
@@ -73,6 +76,16 @@ class Cluster:
 
     def resume(self, node):
         node.process.send_signal(signal.SIGCONT)
+
+    def turn(self, node, what):
+        """Writes that to the node's file."""
+        knob = self._knob(node.name)
+        fresh = knob.with_suffix(".new")
+        fresh.write_text(f"{what}\n")
+        fresh.rename(knob)
+
+    def _knob(self, name):
+        return Path(self._knobs.name) / name
 
     # -- members that change ----------------------------------------------------
 
@@ -129,5 +142,6 @@ class Cluster:
             if node.running():
                 self.resume(node)
             node.close()
+        self._knobs.cleanup()
         if self._papers:
             self._papers.cleanup()

@@ -62,7 +62,7 @@ def play(scenario, options):
     try:
         with Stage(scenario.name, network, f"{options.seed} {scenario.name}",
                    options.minutes, program_of(scenario), scenario.tls,
-                   scenario.spares, scenario.load) as stage:
+                   scenario.spares, scenario.load, scenario.knob) as stage:
             scenario.play(stage)
             figures, findings = stage.judge()
     finally:

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
+from cluster import disks
 from cluster.history import OK
 from cluster.lives import living, returning
 from cluster.members import joins_with_cuts, leaders_move, members_change
@@ -36,6 +37,8 @@ class Scenario:
     spares: int = 0
     # How many of what (`Load`); few where something else is measured.
     load: dict | None = None
+    # What can be turned at a node while it runs (`Cluster`).
+    knob: Callable | None = None
 
 
 def calm(stage):
@@ -220,6 +223,8 @@ SCENARIOS = [
     Scenario("m3", "a node that joins is cut off while it gets its snapshots", Namespaces,
              joins_with_cuts, spares=1),
     Scenario("n5", "SIGSTOP of a leader, then SIGCONT", Loopback, freeze),
+    Scenario("n7", "slow disks: of one node, of all", Loopback, disks.slow_disks,
+             loses_power=True, load={"workers": 4}, knob=disks.environment),
     Scenario("n2-isolate", "each node alone, clients on both sides", Namespaces, isolate),
     Scenario("n2-one-way", "deaf and mute nodes", Namespaces, one_way),
     Scenario("n2-bridge", "a node that sees both others", Namespaces, bridge),

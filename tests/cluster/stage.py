@@ -28,12 +28,12 @@ class Stage:
     """As a context manager it is a cluster that serves, under load."""
 
     def __init__(self, name, network, seed, minutes=0, binary=None, tls=False, spares=0,
-                 load=None):
+                 load=None, knob=None):
         self.name = name
         self.network = network
         self.rng = random.Random(seed)
         self.history = History()
-        self.cluster = Cluster(network, name, binary, tls, spares)
+        self.cluster = Cluster(network, name, binary, tls, spares, knob)
         self.load = Load(self.cluster.nodes, self.history, self.rng.random(), **(load or {}))
         # What a scenario adds to the board's line.
         self.figures = {}
