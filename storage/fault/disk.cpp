@@ -1,6 +1,7 @@
 #include "storage/fault/disk.hpp"
 
 #include <algorithm>
+#include <csignal>
 
 namespace muster::storage::fault {
 namespace {
@@ -55,8 +56,11 @@ refusal disk::enter(disk_call call, std::uint64_t bytes) {
   const auto kind = static_cast<std::size_t>(call);
   ++counts_[kind];
   auto& ordered = orders_[kind];
-  if (ordered.left > 0 && --ordered.left == 0)
+  if (ordered.left > 0 && --ordered.left == 0) {
+    if (ordered.fault == disk_fault::death)
+      std::raise(SIGKILL);
     return ordered.fault;
+  }
   if (!space_)
     return {};
   if (*space_ < bytes)

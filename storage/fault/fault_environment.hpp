@@ -18,7 +18,11 @@ enum class disk_call : std::uint8_t {
 };
 inline constexpr std::size_t disk_calls = 8;
 
-enum class disk_fault : std::uint8_t { io_error, no_space };
+enum class disk_fault : std::uint8_t {
+  io_error,
+  no_space,
+  death ///< the process gets SIGKILL: the power fails before the call
+};
 
 /// What becomes of the bytes that were written but not synced.
 enum class unsynced : std::uint8_t {

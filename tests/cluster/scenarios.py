@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from cluster import disks
+from cluster.deaths import deaths
 from cluster.history import OK
 from cluster.lives import living, returning
 from cluster.members import joins_with_cuts, leaders_move, members_change
@@ -216,6 +217,8 @@ SCENARIOS = [
     Scenario("d1", "kill -9 of one, two and all nodes", Loopback, crash_cycles),
     Scenario("d2", "power loss of one, two and all nodes", Loopback, crash_cycles,
              loses_power=True),
+    Scenario("d4", "power loss before some call of a disk, while members change", Loopback,
+             deaths, loses_power=True, spares=1),
     Scenario("m1", "each node gives its leaderships away, and gets them back", Loopback,
              leaders_move),
     Scenario("m2", "members come, drain, go, lose their disks", Loopback, members_change,
