@@ -182,10 +182,13 @@ class Listener(Party):
 
 
 class Load:
-    """All parties of one cluster. As a context manager it runs until the end."""
+    """All parties of one cluster. As a context manager it runs until the end. `only`: no
+    more than the first nodes have clients."""
 
-    def __init__(self, nodes, history, seed, *, workers=12, probes=8, listeners=3, keys=24):
+    def __init__(self, nodes, history, seed, *, workers=12, probes=8, listeners=3, keys=24,
+                 only=None):
         rng = random.Random(seed)
+        nodes = nodes[:only]
         # Groups are spread over the partitions.
         self.keys = [f"group-{n}/data-{n}" for n in range(keys)]
         self._gate = threading.Event()

@@ -13,6 +13,7 @@ from cluster.members import joins_with_cuts, leaders_move, members_change
 from cluster.network import Loopback, Namespaces, Relayed
 from cluster.reads import stale_reads
 from cluster.retries import retries
+from cluster.strangers import take_address
 
 # Bounds a client may count on: the wait for a leader (4 s) and for its answer (5 s),
 # with room for a busy machine.
@@ -226,6 +227,8 @@ SCENARIOS = [
     Scenario("m3", "a node that joins is cut off while it gets its snapshots", Namespaces,
              joins_with_cuts, spares=1),
     Scenario("n5", "SIGSTOP of a leader, then SIGCONT", Loopback, freeze),
+    Scenario("n4", "a node of another cluster at a member's address", Loopback, take_address,
+             load={"workers": 6, "listeners": 0, "only": 2}),
     Scenario("n7", "slow disks: of one node, of all", Loopback, disks.slow_disks,
              loses_power=True, load={"workers": 4}, knob=disks.environment),
     Scenario("n2-isolate", "each node alone, clients on both sides", Namespaces, isolate),
