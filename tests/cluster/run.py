@@ -21,7 +21,7 @@ from cluster.network import (  # noqa: E402
 from cluster.scenarios import SCENARIOS  # noqa: E402
 from cluster.stage import Stage  # noqa: E402
 
-LONG_MINUTES = 10
+LONG_MINUTES = 5
 
 
 def parse():
