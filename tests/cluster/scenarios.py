@@ -7,6 +7,7 @@ from typing import Callable
 
 from cluster import disks
 from cluster.deaths import deaths
+from cluster import clocks, disks
 from cluster.history import OK
 from cluster.lives import living, returning
 from cluster.members import joins_with_cuts, leaders_move, members_change
@@ -229,6 +230,8 @@ SCENARIOS = [
     Scenario("n5", "SIGSTOP of a leader, then SIGCONT", Loopback, freeze),
     Scenario("n4", "a node of another cluster at a member's address", Loopback, take_address,
              load={"workers": 6, "listeners": 0, "only": 2}),
+    Scenario("n6", "the time of day of a node jumps by an hour, by a day", Loopback,
+             clocks.clock_steps, load=FEW, knob=clocks.environment),
     Scenario("n7", "slow disks: of one node, of all", Loopback, disks.slow_disks,
              loses_power=True, load={"workers": 4}, knob=disks.environment),
     Scenario("n2-isolate", "each node alone, clients on both sides", Namespaces, isolate),
