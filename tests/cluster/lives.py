@@ -55,7 +55,7 @@ def living(stage):
             else:
                 kill_and_restart(stage, node)
             wait_until(population.is_complete, 20, "every node shows all that live")
-            if number == 1:
+            if number % 10 == 1:
                 dead = population.bury(beating=40)
                 delays_ms += population.wait_until_gone(dead, EXPIRY_BOUND_S)
         check_living(stage, population)

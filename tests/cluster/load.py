@@ -155,6 +155,10 @@ class Probe(Party):
             return 0.0
         return max(0.0, (at_ns - self._acknowledged[place + 1][1]) / 1e6)
 
+    def acknowledged_ns(self, content):
+        place = self._place_of.get(content)
+        return None if place is None else self._acknowledged[place][1]
+
 
 class Listener(Party):
     """Holds a long poll over some keys and reads what is said to have changed."""
@@ -203,9 +207,9 @@ class Load:
         self._writers = [party(GrpcWorker if n % GRPC_EVERY == 0 else Worker, n, self._gate,
                                self.keys) for n in range(workers)]
         self._writers += self.probes
-        always = threading.Event()
-        always.set()
-        self.listeners = [party(Listener, n, always, self.keys[n::listeners])
+        self._always = threading.Event()
+        self._always.set()
+        self.listeners = [party(Listener, n, self._always, self.keys[n::listeners])
                           for n in range(listeners)]
 
     def __enter__(self):
@@ -221,6 +225,13 @@ class Load:
         """One more party, which begins at once and ends with the writers."""
         added = kind(name, nodes, self._history, self._rng.random(), self._gate, *more)
         self._writers.append(added)
+        added.start()
+        return added
+
+    def listen(self, kind, name, nodes, *more):
+        """One more listener, which has to know the last contents at the end."""
+        added = kind(name, nodes, self._history, self._rng.random(), self._always, *more)
+        self.listeners.append(added)
         added.start()
         return added
 

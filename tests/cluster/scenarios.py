@@ -12,6 +12,7 @@ from cluster.history import OK
 from cluster.lives import living, returning
 from cluster.members import joins_with_cuts, leaders_move, members_change
 from cluster.network import Loopback, Namespaces, Relayed
+from cluster.pushes import told_by_push
 from cluster.reads import stale_reads
 from cluster.retries import retries
 from cluster.strangers import take_address
@@ -210,6 +211,8 @@ SCENARIOS = [
     Scenario("l2", "how old reads are on nodes that are cut off or slept", Namespaces,
              stale_reads),
     Scenario("l3", "clients ask again elsewhere while leaders are killed", Loopback, retries,
+             load={"workers": 4}),
+    Scenario("l4", "listeners told by gRPC pushes, whose nodes die", Loopback, told_by_push,
              load={"workers": 4}),
     Scenario("l6", "ephemeral instances while nodes die, restart and sleep", Loopback, living,
              load=FEW),
