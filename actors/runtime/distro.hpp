@@ -50,6 +50,8 @@ struct distro_share {
   /// Null until the members are known.
   std::atomic<distro::ring_ptr> ring;
   distro::distro_settings settings;
+  /// This node stops: that connections end does not tell that clients did.
+  std::atomic<bool> draining{false};
 };
 
 struct node_handles;

@@ -197,13 +197,16 @@ bool node::wait_serving(milliseconds at_most) const {
   });
 }
 
-void node::drain() { impl_->state.store(api::node_state::draining); }
+void node::drain() {
+  impl_->share.draining = true;
+  impl_->state.store(api::node_state::draining);
+}
 
 void node::stop() {
   auto& i = *impl_;
   if (!i.supervisor)
     return;
-  i.state.store(api::node_state::draining);
+  drain();
   caf::anon_send_exit(i.housekeeper, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(i.supervisor, caf::exit_reason::user_shutdown);
   if (i.door)

@@ -53,7 +53,8 @@ public:
   /// Blocks until the node serves; false if it did not within `at_most`.
   bool wait_serving(milliseconds at_most) const;
 
-  /// From now on `state()` is draining; requests in progress go on.
+  /// From now on `state()` is draining; requests in progress go on. A client
+  /// of a cluster whose stream ends now is kept for other nodes.
   void drain();
 
   /// Ends all actors (answers what is owed), makes the tables durable. Blocks;

@@ -316,8 +316,11 @@ void service::on_down(const caf::down_msg& m) {
   }
   if (const auto owner = owners_.find(m.source); owner != owners_.end()) {
     // When this node stops, its clients connect to others: it is not said that
-    // they ended.
-    if (!share_ || m.reason != caf::exit_reason::user_shutdown)
+    // they ended, neither if the actor was stopped nor if its stream was.
+    const bool moves = share_
+                       && (m.reason == caf::exit_reason::user_shutdown
+                           || share_->draining);
+    if (!moves)
       core_.retract(owner->second, now());
     owners_.erase(owner);
   }

@@ -282,6 +282,14 @@ TEST_CASE("distro: a connected client is seen everywhere, and its end too") {
     caf::anon_send(again, api::stream_closed{});
     c.wait_all({});
   }
+  SUBCASE("its node stops, and ends its stream first") {
+    c.nodes[1]->node->drain();
+    caf::anon_send(second, api::stream_closed{});
+    c.check_kept({"10.0.0.2"}, 1s * slowness);
+    c.stop(1);
+    CHECK(c.shown(0) == texts{"10.0.0.2"});
+    c.wait_all({});
+  }
   SUBCASE("its node goes: those who do not come back are let go") {
     c.stop(1);
     CHECK(c.shown(0) == texts{"10.0.0.2"});
