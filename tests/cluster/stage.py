@@ -70,10 +70,6 @@ class Stage:
     def nodes(self):
         return self.cluster.nodes
 
-    @property
-    def is_long(self):
-        return self._minutes > 0
-
     def rounds(self, count):
         """0, 1, … `count` times, or until the minutes of a long run are over."""
         end = time.monotonic() + 60 * self._minutes

@@ -77,8 +77,9 @@ class GrpcConnection:
 
     def _register(self):
         self.call("ServerCheckRequest", {}, "internal")
-        setup = {"clientVersion": "Nacos-Java-Client:v3.1.0", "labels": {"module": self._module}, "tenant": "",
-                 "abilityTable": {}, "module": "internal"}
+        setup = {"clientVersion": "Nacos-Java-Client:v3.1.0", "tenant": "",
+                 "labels": {"module": self._module}, "abilityTable": {},
+                 "module": "internal"}
         self._stream += 2
         self._pushes_stream = self._stream
         self._send(self._stream, "/BiRequestStream/requestBiStream", 0,
