@@ -51,6 +51,13 @@ def calm(stage):
         stage.play(5)
 
 
+def expect_few_late(interruptions_ms):
+    late = [each for each in interruptions_ms if each > LATE_MS]
+    assert len(late) * 10 <= len(interruptions_ms), (
+        f"{len(late)} of {len(interruptions_ms)} groups took no write for "
+        f"{LATE_MS} ms after their leader died")
+
+
 def kill_one(stage):
     """Each node leads a third of the groups."""
     for number in stage.rounds(6):
@@ -61,10 +68,7 @@ def kill_one(stage):
         stage.wait_for_progress(since, f"kill -9 of {victim.name}")
         stage.note_outages(since)
         stage.cluster.start([victim])
-    late = [each for each in stage.interruptions_ms if each > LATE_MS]
-    assert len(late) * 10 <= len(stage.interruptions_ms), (
-        f"{len(late)} of {len(stage.interruptions_ms)} groups took no write for "
-        f"{LATE_MS} ms after their leader died")
+    expect_few_late(stage.interruptions_ms)
 
 
 def crash_cycles(stage):

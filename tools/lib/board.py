@@ -70,6 +70,7 @@ ROWS = (
     ("outage when a leader is killed, ms", worst_of("outage_ms_p50", "outage_ms_p99")),
     ("live clients that were taken for dead", summed("instances", "false_expiries")),
     ("I/O calls failed one by one", summed("io_calls", "io_calls_failed")),
+    ("real SDKs on a cluster", summed("sdk_writes", "sdk_reads", "wrong")),
     ("planted bugs", summed("planted", "caught")),
     ("hostile inputs (fuzzing)", summed("fuzz_inputs", "fuzz_findings")),
     ("tests under sanitizers", summed("sanitized_tests", "sanitizer_failures")),

@@ -45,9 +45,9 @@ type command struct {
 }
 
 type adapter struct {
-	host    string
-	port    uint64
+	servers []constant.ServerConfig
 	workdir string
+	clients sync.Mutex // guards the two maps
 	configs map[string]config_client.IConfigClient
 	namings map[string]naming_client.INamingClient
 	output  sync.Mutex
@@ -67,12 +67,14 @@ func (a *adapter) param(client string) vo.NacosClientParam {
 	folder := a.workdir + "/" + client
 	config := constant.NewClientConfig(constant.WithLogDir(folder+"/log"),
 		constant.WithCacheDir(folder+"/cache"), constant.WithLogLevel("info"),
-		constant.WithTimeoutMs(10000))
-	server := constant.NewServerConfig(a.host, a.port)
-	return vo.NacosClientParam{ClientConfig: config, ServerConfigs: []constant.ServerConfig{*server}}
+		constant.WithTimeoutMs(10000),
+		constant.WithDisableUseSnapShot(os.Getenv("MUSTER_TEST_NO_SNAPSHOTS") != ""))
+	return vo.NacosClientParam{ClientConfig: config, ServerConfigs: a.servers}
 }
 
 func (a *adapter) config(client string) (config_client.IConfigClient, error) {
+	a.clients.Lock()
+	defer a.clients.Unlock()
 	if known, ok := a.configs[client]; ok {
 		return known, nil
 	}
@@ -84,6 +86,8 @@ func (a *adapter) config(client string) (config_client.IConfigClient, error) {
 }
 
 func (a *adapter) naming(client string) (naming_client.INamingClient, error) {
+	a.clients.Lock()
+	defer a.clients.Unlock()
 	if known, ok := a.namings[client]; ok {
 		return known, nil
 	}
@@ -193,13 +197,30 @@ func (a *adapter) run(c command) (any, error) {
 	return a.runNaming(c)
 }
 
-func main() {
-	host, portText, _ := strings.Cut(os.Args[1], ":")
-	port, err := strconv.ParseUint(portText, 10, 16)
-	if err != nil {
-		panic(err)
+func parseServers(addresses string) []constant.ServerConfig {
+	servers := []constant.ServerConfig{}
+	for _, address := range strings.Split(addresses, ",") {
+		host, portText, _ := strings.Cut(address, ":")
+		port, err := strconv.ParseUint(portText, 10, 16)
+		if err != nil {
+			panic(err)
+		}
+		servers = append(servers, *constant.NewServerConfig(host, port))
 	}
-	a := &adapter{host: host, port: port, workdir: os.Args[2],
+	return servers
+}
+
+func (a *adapter) answer(c command) {
+	value, err := a.run(c)
+	answer := map[string]any{"id": c.ID, "value": value}
+	if err != nil {
+		answer["error"] = err.Error()
+	}
+	a.print(answer)
+}
+
+func main() {
+	a := &adapter{servers: parseServers(os.Args[1]), workdir: os.Args[2],
 		configs: map[string]config_client.IConfigClient{},
 		namings: map[string]naming_client.INamingClient{}}
 	input := bufio.NewReader(os.Stdin)
@@ -212,11 +233,6 @@ func main() {
 		if err := json.Unmarshal(line, &c); err != nil {
 			panic(err)
 		}
-		value, err := a.run(c)
-		answer := map[string]any{"id": c.ID, "value": value}
-		if err != nil {
-			answer["error"] = err.Error()
-		}
-		a.print(answer)
+		go a.answer(c)
 	}
 }

@@ -8,6 +8,7 @@ import com.alibaba.nacos.api.exception.NacosException;
 import com.alibaba.nacos.api.naming.NamingService;
 import com.alibaba.nacos.api.naming.listener.NamingEvent;
 import com.alibaba.nacos.api.naming.pojo.Instance;
+import com.alibaba.nacos.client.config.utils.SnapShotSwitch;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
@@ -20,6 +21,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 
 /** Adapter of nacos-client: executes the commands of ../README.md. */
 public final class Adapter {
@@ -40,10 +43,15 @@ public final class Adapter {
     PrintStream output = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     System.setOut(System.err); // what the SDK prints must not mix with answers
     Adapter adapter = new Adapter(args[0], output);
+    if (System.getenv("MUSTER_TEST_NO_SNAPSHOTS") != null) {
+      SnapShotSwitch.setIsSnapShot(false);
+    }
     BufferedReader input =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    ExecutorService workers = Executors.newCachedThreadPool();
     for (String line = input.readLine(); line != null; line = input.readLine()) {
-      adapter.answer(adapter.json.readTree(line));
+      JsonNode command = adapter.json.readTree(line);
+      workers.execute(() -> adapter.answer(command));
     }
     Runtime.getRuntime().halt(0); // the SDK's threads would keep the process
   }
@@ -86,14 +94,14 @@ public final class Adapter {
     return properties;
   }
 
-  private ConfigService config(String client) throws NacosException {
+  private synchronized ConfigService config(String client) throws NacosException {
     if (!configs.containsKey(client)) {
       configs.put(client, NacosFactory.createConfigService(properties()));
     }
     return configs.get(client);
   }
 
-  private NamingService naming(String client) throws NacosException {
+  private synchronized NamingService naming(String client) throws NacosException {
     if (!namings.containsKey(client)) {
       namings.put(client, NacosFactory.createNamingService(properties()));
     }
