@@ -215,6 +215,10 @@ bool connection::is_news(const service_use& use,
 
 void connection::service_seen(const service_key& key,
                               naming::service_view_ptr view) {
+  if (outlived_) {
+    seen_elsewhere(*view);
+    return;
+  }
   const auto found = services_.find(key);
   if (found == services_.end() || !found->second.subscribed
       || (found->second.view && !is_news(found->second, *view)))
@@ -480,6 +484,7 @@ void connection::sync_answered(const std::string& key) {
 // -- pushes -------------------------------------------------------------------
 
 void connection::reset(const api::client_reset& m) {
+  moving_until_ = now() + moved_kept;
   api::push_item item;
   item.kind = api::push_item::what::reset;
   item.key = reset_key;
@@ -488,6 +493,8 @@ void connection::reset(const api::client_reset& m) {
 }
 
 void connection::push(watch::push_kind kind, api::push_item item) {
+  if (outlived_)
+    return;
   const auto& [at, fresh]
     = items_.insert_or_assign(item.key, std::move(item));
   carry_out(pushes_.enqueue(at->first, kind, now()));
@@ -553,6 +560,10 @@ void connection::alive() {
 void connection::tick(const connection_tick& m) {
   if (m.generation != tick_generation_)
     return;
+  if (outlived_) {
+    self_->quit();
+    return;
+  }
   tick_at_.reset();
   switch (liveness_.tick(now())) {
     case watch::liveness::verdict::alive:
@@ -571,6 +582,8 @@ void connection::tick(const connection_tick& m) {
 }
 
 void connection::schedule() {
+  if (outlived_)
+    return;
   liveness_.bear(is_unused() ? rules_.unused_before_probe
                              : rules_.idle_before_probe);
   // In whole seconds: silent clients are probed many at a time, and a burst

@@ -85,7 +85,8 @@ public:
   void alive();
   void client_ended() {
     client_ended_ = true;
-    self_->quit();
+    if (!outlive_stream())
+      self_->quit();
   }
 
 private:
@@ -167,6 +168,16 @@ private:
   void sync_answered(const std::string& key);
   void push_batch(name_watch& w, std::shared_ptr<const api::name_batch> batch);
 
+  /// What was published here stays, while the client publishes it elsewhere,
+  /// and goes unnoticed then. False: the client was not asked to move.
+  bool outlive_stream();
+  /// A client that was asked to move has so long to go, and from then on so long
+  /// to publish elsewhere what it has published here: clients redo that within
+  /// 30 s (nacos-grpc 3.9).
+  static constexpr milliseconds moved_kept{30'000};
+  /// A view of a service whose instances are kept for a client that moved.
+  void seen_elsewhere(const naming::service_view& view);
+
   void push_config(const config_key& key);
   static bool is_news(const service_use& use, const naming::service_view& view);
   void push_service(const service_key& key, service_use& use);
@@ -209,6 +220,9 @@ private:
 
   std::uint64_t tick_generation_ = 0;
   std::optional<steady_time> tick_at_;
+  /// The client was asked to move, and may be about to until then.
+  steady_time moving_until_{};
+  bool outlived_ = false; ///< the stream ended, this waits
   bool client_ended_ = false;
   std::string end_reason_{"the server ends this stream"};
 };

@@ -443,3 +443,114 @@ TEST_CASE("connection: killed, it closes the stream and retracts") {
   CHECK(f.sink->closed);
   CHECK(f.shown().empty());
 }
+
+// -- moving to another node -----------------------------------------------------
+
+namespace {
+
+/// Its stream ends after it was asked to move.
+void move_away(fixture& f) {
+  caf::anon_send(f.conn, api::client_reset{"10.0.0.2:8848"});
+  f.run();
+  caf::anon_send(f.conn, api::stream_closed{});
+  f.run();
+}
+
+struct elsewhere {
+  explicit elsewhere(fixture& f) : conn(f.connect("conn2", sink)) {}
+  std::shared_ptr<recording_sink> sink = std::make_shared<recording_sink>();
+  api::connection_actor conn;
+};
+
+} // namespace
+
+TEST_CASE("connection: who moves is seen until it has published anew") {
+  fixture f;
+  const service_key other{"public", "g", "other"};
+  REQUIRE(f.publish({at("1.1.1.1"), at("1.1.1.2")}));
+  REQUIRE(f.ask<api::done>(f.conn,
+                           api::client_publish{{}, other, {at("1.1.1.1")}}));
+  move_away(f);
+  CHECK(f.shown() == texts{"1.1.1.1", "1.1.1.2"});
+  told seen;
+  REQUIRE(f.ask<naming::service_view_ptr>(
+      f.services.find(key.view())->actor(),
+      api::watch_service{{f.watcher(seen), 7}}));
+  f.pass(3s);
+  elsewhere e(f);
+  REQUIRE(f.ask<api::done>(
+      e.conn, api::client_publish{{}, key, {at("1.1.1.1"), at("1.1.1.2")}}));
+  f.pass(200ms);
+  // The old ones are gone, and were never missed.
+  CHECK(f.services.find(key.view())->view()->hosts.size() == 2);
+  CHECK(!seen.services.empty());
+  for (const auto& each : seen.services)
+    CHECK(naming::select(*each.view, {}).hosts.size() == 2);
+  // The other service waits still.
+  CHECK(ips(f.services.find(other.view())->view()) == texts{"1.1.1.1"});
+  REQUIRE(f.ask<api::done>(e.conn,
+                           api::client_publish{{}, other, {at("1.1.1.1")}}));
+  f.pass(200ms);
+  CHECK(ips(f.services.find(other.view())->view()) == texts{"1.1.1.1"});
+  // What the client takes back now is gone for everybody.
+  for (const auto& each : {key, other})
+    REQUIRE(f.ask<api::done>(e.conn, api::client_retract{{}, each}));
+  f.pass(200ms);
+  CHECK(f.shown().empty());
+  CHECK(f.services.find(other.view())->view()->hosts.empty());
+  CHECK(!f.sink->closed);
+}
+
+TEST_CASE("connection: who moved and does not come back is not seen for ever") {
+  fixture f;
+  REQUIRE(f.publish({at("1.1.1.1")}));
+  move_away(f);
+  f.pass(29s);
+  CHECK(f.shown() == texts{"1.1.1.1"});
+  f.pass(2s);
+  CHECK(f.shown().empty());
+}
+
+TEST_CASE("connection: half of what moved is not enough") {
+  fixture f;
+  REQUIRE(f.publish({at("1.1.1.1"), at("1.1.1.2")}));
+  move_away(f);
+  elsewhere e(f);
+  REQUIRE(f.ask<api::done>(e.conn,
+                           api::client_publish{{}, key, {at("1.1.1.1")}}));
+  f.pass(1s);
+  CHECK(f.shown() == texts{"1.1.1.1", "1.1.1.1", "1.1.1.2"});
+}
+
+TEST_CASE("connection: the service's successor keeps what waits to move") {
+  fixture f;
+  REQUIRE(f.publish({at("1.1.1.1")}));
+  move_away(f);
+  f.kill(f.services.find(key.view())->actor());
+  f.run();
+  f.pass(20s); // orphans that nobody claims are gone by then
+  CHECK(f.shown() == texts{"1.1.1.1"});
+  elsewhere e(f);
+  REQUIRE(f.ask<api::done>(e.conn,
+                           api::client_publish{{}, key, {at("1.1.1.1")}}));
+  f.pass(200ms);
+  CHECK(f.shown() == texts{"1.1.1.1"});
+  REQUIRE(f.ask<api::done>(e.conn, api::client_retract{{}, key}));
+  f.pass(200ms);
+  CHECK(f.shown().empty());
+}
+
+TEST_CASE("connection: who stayed long after it was asked ends as others do") {
+  fixture f;
+  REQUIRE(f.publish({at("1.1.1.1")}));
+  caf::anon_send(f.conn, api::client_reset{""});
+  f.run();
+  for (int i = 0; i < 4; ++i) {
+    f.pass(10s);
+    caf::anon_send(f.conn, api::client_active{});
+    f.run();
+  }
+  caf::anon_send(f.conn, api::stream_closed{});
+  f.run();
+  CHECK(f.shown().empty());
+}
