@@ -11,6 +11,7 @@
 
 #include "actors/core/cluster/record.hpp"
 #include "actors/core/raft/wire.hpp"
+#include "actors/runtime/balancer.hpp"
 #include "actors/runtime/peer.hpp"
 #include "actors/runtime/peer_calls.hpp"
 #include "actors/runtime/peer_sockets.hpp"
@@ -37,6 +38,7 @@ public:
   caf::result<std::uint64_t> offer(const peer_offer& m);
   caf::result<std::string> pull(const peer_pull& m);
   caf::result<std::string> place(const peer_placement& m);
+  caf::result<std::string> ask_clients(const peer_clients& m);
 
 private:
   bool is_peer(node_id node) const {
@@ -237,6 +239,15 @@ caf::result<std::string> door_state::place(const peer_placement& m) {
   return self_->delegate(to, placement_here{m.call});
 }
 
+caf::result<std::string> door_state::ask_clients(const peer_clients& m) {
+  pb::ClientsCall call;
+  if (!call.ParseFromString(m.call))
+    return api::to_caf(
+        {errc::invalid_argument, "a call about clients does not parse"});
+  const auto streams = parts_->handles.clients.load();
+  return serve_clients_call(call, streams.get()).SerializeAsString();
+}
+
 using pointer = caf::stateful_actor<door_state>*;
 
 caf::behavior door(pointer self, const peer_parts& parts) {
@@ -248,6 +259,7 @@ caf::behavior door(pointer self, const peer_parts& parts) {
       [&s](const peer_offer& m) { return s.offer(m); },
       [&s](const peer_pull& m) { return s.pull(m); },
       [&s](const peer_placement& m) { return s.place(m); },
+      [&s](const peer_clients& m) { return s.ask_clients(m); },
   };
 }
 
@@ -309,7 +321,8 @@ void allow_peers(caf::actor_system_config& config) {
       .add_message_type<peer_received>("muster_peer_received")
       .add_message_type<peer_offer>("muster_peer_offer")
       .add_message_type<peer_pull>("muster_peer_pull")
-      .add_message_type<peer_placement>("muster_peer_placement");
+      .add_message_type<peer_placement>("muster_peer_placement")
+      .add_message_type<peer_clients>("muster_peer_clients");
 }
 
 peer_parts peers_of(const supervisor_parts& parts) {

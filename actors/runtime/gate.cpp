@@ -456,6 +456,9 @@ gate_impl::behavior_type gate(pointer self, const peer_parts& parts) {
         return s.ask<std::string>(m.to, peer_placement{m.call});
       },
       [&s](members_changed) { s.follow_members(); },
+      [&s](const clients_at& m) {
+        return s.ask<std::string>(m.to, peer_clients{m.call});
+      },
       [&s](flush_traffic) { s.flush(); },
       [&s](pass_time) { s.tick(); },
       [&s](const connect_peer& m) { s.connect(m.to); },

@@ -255,6 +255,18 @@ api::placement_actor node::placement() const {
   return impl_->handles.placement.load();
 }
 
+api::balancer_actor node::balancer() const {
+  return impl_->handles.balancer.load();
+}
+
+std::shared_ptr<api::client_streams> node::clients() const {
+  return impl_->handles.clients.load();
+}
+
+void node::serve_clients(std::shared_ptr<api::client_streams> streams) {
+  impl_->handles.clients = std::move(streams);
+}
+
 result<api::connection_actor>
 node::connect(api::client_info info, std::shared_ptr<api::push_sink> sink) {
   auto& i = *impl_;
@@ -285,6 +297,7 @@ std::vector<std::pair<std::string, caf::actor>> node::actors() const {
   add("snapshot_receiver", h.snapshot_receiver.load());
   add("distro", h.distro.load());
   add("placement", h.placement.load());
+  add("balancer", h.balancer.load());
   add("log_writer", h.writer.load());
   for (const auto& w : h.workers)
     add("state_worker", w.load());

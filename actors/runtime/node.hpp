@@ -76,6 +76,13 @@ public:
   result<api::connection_actor>
   connect(api::client_info info, std::shared_ptr<api::push_sink> sink) override;
 
+  /// Spreads clients over the nodes; null while being restarted.
+  api::balancer_actor balancer() const;
+  /// The clients with streams to this node; null while it takes none.
+  std::shared_ptr<api::client_streams> clients() const;
+  /// Says whose clients these are from now on; null: nobody's.
+  void serve_clients(std::shared_ptr<api::client_streams> streams);
+
   const node_figures& figures() const;
 
   /// The actors by name, for tests that kill them.

@@ -51,6 +51,10 @@ struct peer_offer {
 struct peer_pull {
   std::string pull;
 };
+/// A pb::ClientsCall. -> pb::ClientsReport, serialized
+struct peer_clients {
+  std::string call;
+};
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_hello& m) {
@@ -75,6 +79,10 @@ typename Inspector::result_type inspect(Inspector& f, peer_placement& m) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_pull& m) {
   return f(caf::meta::type_name("peer_pull"), m.pull);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_clients& m) {
+  return f(caf::meta::type_name("peer_clients"), m.call);
 }
 
 /// Adds middleman and messages to what a system is made with.

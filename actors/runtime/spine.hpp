@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <caf/actor_system.hpp>
@@ -199,6 +200,13 @@ struct distro_unsent {
   node_id to;
 };
 
+/// To the gate: ask a member that of its clients (pb::ClientsCall). ->
+/// pb::ClientsReport, serialized
+struct clients_at {
+  node_id to;
+  std::string call;
+};
+
 /// To a state worker: -> applied_position of a group.
 struct get_applied {
   partition_id group;
@@ -253,7 +261,8 @@ using gate_actor
                      caf::replies_to<propose_at>::with<model::outcome>,
                      caf::replies_to<read_at>::with<log_index>,
                      caf::replies_to<offer_at>::with<std::uint64_t>,
-                     caf::replies_to<pull_at>::with<std::string>>;
+                     caf::replies_to<pull_at>::with<std::string>,
+                     caf::replies_to<clients_at>::with<std::string>>;
 
 /// Who lives (membership.hpp).
 using membership_actor = caf::typed_actor<caf::reacts_to<peer_heard>,
@@ -352,6 +361,7 @@ MUSTER_LOCAL(runtime::peer_missed)
 MUSTER_LOCAL(runtime::distro_out)
 MUSTER_LOCAL(runtime::distro_in)
 MUSTER_LOCAL(runtime::distro_unsent)
+MUSTER_LOCAL(runtime::clients_at)
 MUSTER_LOCAL(runtime::replica_ready)
 MUSTER_LOCAL(runtime::plan_cut)
 MUSTER_LOCAL(runtime::log_cut)

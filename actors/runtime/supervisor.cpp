@@ -13,6 +13,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/core/base/backoff.hpp"
+#include "actors/runtime/balancer.hpp"
 #include "actors/runtime/membership.hpp"
 #include "actors/runtime/peer.hpp"
 #include "actors/runtime/placement.hpp"
@@ -190,6 +191,9 @@ void supervisor_state::start(supervisor_parts parts) {
     add_replica(partition_id{p});
   add("namespaces", h.namespaces,
       [this] { return spawn_namespaces(self_->system(), parts_->context); });
+  add("balancer", h.balancer, [this, &h] {
+    return spawn_balancer(self_->system(), {parts_->context, h});
+  });
   if (parts_->cluster)
     add("distro", h.distro, [this, &h] {
       return spawn_distro(

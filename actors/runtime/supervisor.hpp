@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <caf/actor.hpp>
 #include <caf/actor_system.hpp>
 
+#include "actors/api/clients.hpp"
 #include "actors/api/handle_cell.hpp"
 #include "actors/api/node.hpp"
 #include "actors/core/cluster/rebalance.hpp"
@@ -38,6 +40,10 @@ struct node_handles {
   /// By partition number, 0…P.
   std::vector<api::handle_cell<member_actor>> replicas;
   api::handle_cell<api::namespaces_actor> namespaces;
+  api::handle_cell<api::balancer_actor> balancer;
+  /// The clients with streams to this node; null while it takes none. Written by
+  /// the wiring.
+  std::atomic<std::shared_ptr<api::client_streams>> clients{};
   /// What these actors count.
   node_figures figures;
 

@@ -69,7 +69,7 @@ void bi_stream::set_up(const envelope& wire) {
   if (info.client_ip.empty())
     info.client_ip = info.remote_address;
   const auto fresh = std::make_shared<client>(
-    info, stream_, parts_.node.facts().advertised_ip,
+    info, stream_, parts_.node.facts().advertised_ip, parts_.node.time(),
     [&clients = parts_.clients](client& one) { clients.remove(one); });
   auto actor = parts_.node.connect(std::move(info), fresh);
   if (!actor) {

@@ -22,10 +22,13 @@ bool has_naming_module(const api::client_info& info) {
 } // namespace
 
 client::client(api::client_info info, std::shared_ptr<rpc::stream> stream,
-               std::string server_ip, std::function<void(client&)> on_close)
+               std::string server_ip, const clock& time,
+               std::function<void(client&)> on_close)
   : info_(std::move(info)), stream_(std::move(stream)),
     server_ip_(std::move(server_ip)), on_close_(std::move(on_close)),
-    naming_(has_naming_module(info_)) {
+    naming_(has_naming_module(info_)), since_(time.wall()),
+    told_active_ms_(time.steady().time_since_epoch().count()
+                    - tell_active_every_ms) {
   // nop
 }
 
@@ -36,6 +39,12 @@ void client::touch(steady_time now) {
       || !told_active_ms_.compare_exchange_strong(told, ms))
     return;
   common::tell(actor_, api::client_active{});
+}
+
+milliseconds client::silent_for(steady_time now) const noexcept {
+  const auto told = told_active_ms_.load(std::memory_order_relaxed);
+  return milliseconds{std::max<std::int64_t>(
+    0, now.time_since_epoch().count() - told)};
 }
 
 void client::send_setup_ack() {

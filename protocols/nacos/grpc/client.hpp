@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "actors/api/connection.hpp"
+#include "actors/core/base/clock.hpp"
 #include "protocols/grpc/call.hpp"
 
 namespace muster::nacos::remote {
@@ -25,7 +26,8 @@ public:
   /// `server_ip`: what pushes name as their sender. `on_close` is called once,
   /// when the actor gives the client up.
   client(api::client_info info, std::shared_ptr<rpc::stream> stream,
-         std::string server_ip, std::function<void(client&)> on_close);
+         std::string server_ip, const clock& time,
+         std::function<void(client&)> on_close);
 
   const api::client_info& info() const noexcept { return info_; }
   std::string_view peer() const noexcept { return stream_->peer(); }
@@ -40,6 +42,14 @@ public:
 
   /// A request came: tells the actor, at most once a second.
   void touch(steady_time now);
+
+  /// When it registered, and how long ago its last request came (to a second).
+  wall_time since() const noexcept { return since_; }
+  milliseconds silent_for(steady_time now) const noexcept;
+
+  /// When it was asked to move to another server; the clock's beginning: never.
+  void note_asked_to_move(steady_time now) { asked_to_move_.store(now); }
+  steady_time asked_to_move() const { return asked_to_move_.load(); }
 
   /// Sends the set-up's answer.
   void send_setup_ack();
@@ -67,7 +77,9 @@ private:
   const std::function<void(client&)> on_close_;
   const bool naming_;
   api::connection_actor actor_;
-  std::atomic<std::int64_t> told_active_ms_{0};
+  const wall_time since_;
+  std::atomic<steady_time> asked_to_move_{};
+  std::atomic<std::int64_t> told_active_ms_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> ended_{false};
 

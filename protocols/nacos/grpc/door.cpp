@@ -3,8 +3,8 @@
 #include <optional>
 #include <utility>
 
-#include "protocols/common/ask.hpp"
 #include "protocols/nacos/grpc/bi_stream.hpp"
+#include "protocols/nacos/grpc/streams.hpp"
 #include "protocols/nacos/grpc/unary.hpp"
 
 namespace muster::nacos::remote {
@@ -97,19 +97,13 @@ std::shared_ptr<prometheus::Collectable> door::metrics() const {
   return impl_->metrics;
 }
 
-bool door::reset(std::string_view connection_id, std::string_view target) {
-  const auto one = impl_->clients->find_id(connection_id);
-  if (one)
-    common::tell(one->actor(), api::client_reset{std::string{target}});
-  return one != nullptr;
+std::shared_ptr<api::client_streams> door::streams() const {
+  return std::make_shared<remote::streams>(
+    impl_->clients, impl_->streams.node.time(), port());
 }
 
-std::size_t door::shed(std::size_t keep, std::string_view target) {
-  const auto all = impl_->clients->all();
-  const auto surplus = all.size() > keep ? all.size() - keep : 0;
-  for (std::size_t i = 0; i < surplus; ++i)
-    common::tell(all[i]->actor(), api::client_reset{std::string{target}});
-  return surplus;
+void door::wait_empty(milliseconds at_most) const {
+  impl_->clients->wait_empty(at_most);
 }
 
 void door::stop(milliseconds grace) {

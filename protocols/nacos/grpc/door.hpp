@@ -8,6 +8,7 @@
 
 #include <prometheus/collectable.h>
 
+#include "actors/api/clients.hpp"
 #include "actors/api/node.hpp"
 #include "protocols/common/auth_gate.hpp"
 #include "protocols/common/io_pool.hpp"
@@ -57,11 +58,10 @@ public:
   /// What this door counts, for the metrics registry. Dies with the door.
   std::shared_ptr<prometheus::Collectable> metrics() const;
 
-  /// Asks one client to move to `target` (`ip:port`; empty = where it likes).
-  /// False if there is no such client. Those that stay are not cut off.
-  bool reset(std::string_view connection_id, std::string_view target);
-  /// Asks so many clients to move that `keep` stay; gives back how many.
-  std::size_t shed(std::size_t keep, std::string_view target);
+  /// The clients, to be moved to other nodes. May outlive the door.
+  std::shared_ptr<api::client_streams> streams() const;
+  /// Blocks until all clients have gone by themselves, at most so long.
+  void wait_empty(milliseconds at_most) const;
 
   /// Ends all streams, finishes what was accepted within `grace`, then cancels
   /// the rest. Idempotent.

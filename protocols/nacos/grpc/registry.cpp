@@ -80,13 +80,22 @@ std::shared_ptr<client> registry::add(std::shared_ptr<client> one) {
 void registry::remove(const client& one) {
   // Destroyed after the lock is gone.
   std::shared_ptr<client> last;
-  auto& s = shard_of(one.peer());
-  const std::unique_lock lock(s.mutex);
-  const auto it = s.clients.find(one.peer());
-  if (it == s.clients.end() || it->second.get() != &one)
-    return;
-  last = std::move(it->second);
-  s.clients.erase(it);
+  {
+    auto& s = shard_of(one.peer());
+    const std::unique_lock lock(s.mutex);
+    const auto it = s.clients.find(one.peer());
+    if (it == s.clients.end() || it->second.get() != &one)
+      return;
+    last = std::move(it->second);
+    s.clients.erase(it);
+  }
+  const std::lock_guard lock(waiting_);
+  one_less_.notify_all();
+}
+
+bool registry::wait_empty(milliseconds at_most) const {
+  std::unique_lock lock(waiting_);
+  return one_less_.wait_for(lock, at_most, [this] { return size() == 0; });
 }
 
 std::shared_ptr<client> registry::find(std::string_view peer) const {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <array>
+#include <condition_variable>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,11 +44,17 @@ public:
   std::vector<std::shared_ptr<client>> all() const;
   std::size_t size() const;
 
+  /// Blocks until there is no client; false if there still are after `at_most`.
+  bool wait_empty(milliseconds at_most) const;
+
 private:
   struct shard;
   static constexpr std::size_t shard_count = 64;
   shard& shard_of(std::string_view peer) const;
   std::unique_ptr<std::array<shard, shard_count>> shards_;
+  /// Taken before a shard's, never with one held.
+  mutable std::mutex waiting_;
+  mutable std::condition_variable one_less_;
 };
 
 /// Address and port of gRPC's peer text (`ipv4:1.2.3.4:80`, `ipv6:%5B::1%5D:80`).

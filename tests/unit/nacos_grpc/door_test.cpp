@@ -1,6 +1,7 @@
 // The door over a whole node in memory, spoken to as a client does.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <initializer_list>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <boost/json.hpp>
 
@@ -196,8 +198,9 @@ TEST_CASE("the id asked for before the set-up is the client's") {
   stream->send(encode_envelope("ConnectionSetupRequest", "{}"));
   wait([&] { return node.sdk->clients() == 1; });
   CHECK(id_now() == id);
-  CHECK(node.sdk->reset(id, "10.1.1.1:8848"));
-  CHECK_FALSE(node.sdk->reset("another", ""));
+  const auto streams = node.sdk->streams();
+  CHECK(streams->reset(id, "10.1.1.1:8848"));
+  CHECK_FALSE(streams->reset("another", ""));
   // A reset waits until the client has made its first call.
   const auto answer
     = wire.call(unary, encode_envelope("HealthCheckRequest", "{}"));
@@ -207,6 +210,100 @@ TEST_CASE("the id asked for before the set-up is the client's") {
   const auto reset = read(*bytes);
   CHECK(reset.type == "ConnectResetRequest");
   CHECK(reset.body.at("serverPort") == "8848");
+}
+
+namespace {
+
+/// A client whose stream ends with this.
+struct guest {
+  explicit guest(served_node& node, const char* labels = "{}")
+      : wire(node.sdk->port()), stream(wire.open(bidi)) {
+    stream->send(encode_envelope("ConnectionSetupRequest",
+                                 R"({"clientVersion":"v1","labels":)"
+                                   + std::string{labels} + '}'));
+    // A reset waits for the first call.
+    wait([&] {
+      const auto answer =
+        wire.call(unary, encode_envelope("HealthCheckRequest", "{}"));
+      return read(answer.bytes).type == "HealthCheckResponse";
+    });
+  }
+  /// Where it was asked to go.
+  std::string target() {
+    const auto bytes = stream->receive();
+    REQUIRE(bytes);
+    const auto reset = read(*bytes);
+    REQUIRE(reset.type == "ConnectResetRequest");
+    if (!reset.body.contains("serverIp"))
+      return {};
+    return std::string{reset.body.at("serverIp").as_string()} + ':'
+           + std::string{reset.body.at("serverPort").as_string()};
+  }
+
+  test::grpc_client wire;
+  std::unique_ptr<test::bidi_client> stream;
+};
+
+} // namespace
+
+TEST_CASE("clients are listed with what they said of themselves") {
+  served_node node;
+  const auto streams = node.sdk->streams();
+  CHECK(streams->rows().empty());
+  const auto before = system_clock().wall();
+  guest one(node, R"({"source":"sdk","AppName":"shop"})");
+  guest server(node, R"({"source":"cluster"})");
+  CHECK(streams->counts().all == 2);
+  CHECK(streams->counts().sdks == 1);
+  auto rows = streams->rows();
+  REQUIRE(rows.size() == 2);
+  std::ranges::sort(rows, {}, [](const auto& r) { return r.info.app; });
+  const auto& row = rows.back();
+  CHECK(row.info.app == "shop");
+  CHECK(row.info.version == "v1");
+  CHECK(row.info.remote_address == "127.0.0.1");
+  CHECK(row.local_port == node.sdk->port());
+  CHECK(row.info.connection_id.ends_with('_' + row.remote_port));
+  CHECK(row.since >= before - 1s);
+  CHECK(row.active >= row.since - 2s);
+  CHECK(row.active <= system_clock().wall() + 1s);
+}
+
+TEST_CASE("so many clients are asked to move that the others stay") {
+  served_node node;
+  const auto streams = node.sdk->streams();
+  guest a(node);
+  guest b(node);
+  guest c(node);
+  guest server(node, R"({"source":"cluster"})");
+  const std::vector<std::string> targets{"10.0.0.1:8848", "10.0.0.2:8848"};
+  CHECK(streams->shed(3, targets) == 0);
+  CHECK(streams->shed(2, targets) == 1);
+  // That one is on its way.
+  CHECK(streams->shed(2, targets) == 0);
+  CHECK(streams->shed(0, targets) == 2);
+  std::vector<std::string> sent{a.target(), b.target(), c.target()};
+  std::ranges::sort(sent);
+  CHECK(sent
+        == std::vector<std::string>{"10.0.0.1:8848", "10.0.0.1:8848",
+                                    "10.0.0.2:8848"});
+  CHECK(streams->shed(0, {}) == 0);
+}
+
+TEST_CASE("a door can wait until its clients have gone by themselves") {
+  served_node node;
+  node.sdk->wait_empty(20s);
+  const auto streams = node.sdk->streams();
+  std::optional<guest> one(std::in_place, node);
+  const auto begun = std::chrono::steady_clock::now();
+  node.sdk->wait_empty(50ms);
+  CHECK(std::chrono::steady_clock::now() - begun >= 50ms);
+  CHECK(streams->shed(0, {}) == 1);
+  CHECK(one->target().empty());
+  one.reset();
+  node.sdk->wait_empty(20s);
+  CHECK(std::chrono::steady_clock::now() - begun < 20s);
+  CHECK(streams->counts().all == 0);
 }
 
 TEST_CASE("bytes that are no message and streams of nonsense do no harm") {
