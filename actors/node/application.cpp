@@ -8,6 +8,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "actors/core/cluster/client_balance.hpp"
 #include "actors/core/cluster/members.hpp"
 #include "actors/node/address_server.hpp"
 #include "actors/node/node_metrics.hpp"
@@ -22,6 +23,7 @@
 #include "protocols/muster/routes.hpp"
 #include "protocols/nacos/grpc/door.hpp"
 #include "protocols/nacos/http/routes.hpp"
+#include "protocols/nacos/http/topology.hpp"
 #include "protocols/nacos/udp/pusher.hpp"
 
 namespace muster {
@@ -208,6 +210,25 @@ nacos::remote::door_settings grpc_of(const settings& s) {
   return o;
 }
 
+std::shared_ptr<const nacos::topology_parts>
+topology_of(const runtime::node& node) {
+  auto parts = std::make_shared<nacos::topology_parts>();
+  parts->balancer = [&node] { return node.balancer(); };
+  parts->clients = [&node] { return node.clients(); };
+  return parts;
+}
+
+/// Asks all clients with streams to move to members that serve. False: there are
+/// no such members, or no clients.
+bool send_clients_away(const runtime::node& node) {
+  const auto clients = node.clients();
+  const auto targets = cluster::refuges(*node.members());
+  if (!clients || targets.empty() || clients->counts().all == 0)
+    return false;
+  clients->shed(0, targets);
+  return true;
+}
+
 } // namespace
 
 /// Members in the order of their start; destroyed in the reverse one.
@@ -277,6 +298,7 @@ application::start(const settings& s, storage::environment_factory environment) 
   http_parts->rules = rules_of(s);
   http_parts->retention_days = s.config.retention_days;
   p->products = {nacos::http_product(std::move(http_parts)),
+                 nacos::topology_product(topology_of(*p->node)),
                  admin::http_product()};
   p->http = std::make_unique<http::server>(http_of(s), *p->node, *p->pool,
                                            p->products, p->metrics);
@@ -290,6 +312,7 @@ application::start(const settings& s, storage::environment_factory environment) 
     return std::unexpected(door.error());
   started.grpc = std::move(*door);
   started.metrics->add(started.grpc->metrics());
+  started.node->serve_clients(started.grpc->streams());
   spdlog::info("{}: HTTP on {}:{}{}, SDK gRPC on {}:{}, data in {}",
                version_text(), s.server.address, s.server.port,
                s.server.context_path, s.grpc_address(), s.sdk_port(),
@@ -306,13 +329,19 @@ void application::stop() {
   if (!p.node)
     return;
   p.node->drain();
+  const auto began = std::chrono::steady_clock::now();
+  const bool leave = send_clients_away(*p.node);
   // Half of the time for requests in progress, the rest for what they started.
   const auto grace = std::chrono::duration_cast<milliseconds>(
     p.chosen.server.drain_timeout / 2);
   if (p.http)
     p.http->stop(grace);
+  if (p.grpc && leave)
+    p.grpc->wait_empty(std::chrono::ceil<milliseconds>(
+      began + grace - std::chrono::steady_clock::now()));
   if (p.grpc)
     p.grpc->stop(grace / 2);
+  p.node->serve_clients(nullptr);
   if (p.pushes)
     p.pushes->stop();
   p.pool->stop();

@@ -6,23 +6,11 @@
 #include "actors/core/base/clock.hpp"
 #include "protocols/common/json_out.hpp"
 #include "protocols/common/status_text.hpp"
+#include "protocols/nacos/http/times.hpp"
 
 namespace muster::nacos {
 
 namespace {
-
-/// `2025-09-01T10:00:00.000+00:00`
-std::string iso_now() {
-  const auto now = to_unix_ms(system_clock().wall());
-  const auto seconds = static_cast<std::time_t>(now / 1000);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  std::array<char, 40> text{};
-  const auto n = std::strftime(text.data(), text.size(), "%FT%T", &utc);
-  auto millis = std::to_string(1000 + now % 1000);
-  millis.front() = '.';
-  return std::string{text.data(), n} + millis + "+00:00";
-}
 
 /// v1 config APIs name the character set in all their JSON.
 std::string_view spring_type(std::string_view path) noexcept {
@@ -261,7 +249,7 @@ http::response spring_error(const http::request& request, unsigned status,
   std::string body;
   common::json_out(body)
       .object()
-      .member("timestamp", iso_now())
+      .member("timestamp", iso_time(system_clock().wall()))
       .member("status", status)
       .member("error", http::status_text(status))
       .member("message", message)

@@ -285,7 +285,8 @@ std::shared_ptr<held_request> make_request(const call& what,
 
 std::future<http::response> caller::start(const call& what,
                                           std::shared_ptr<test_link> link) {
-  static const std::array products{nacos::http_product()};
+  static const std::array products{nacos::http_product(),
+                                   nacos::topology_product({})};
   static const common::router router(products);
   auto held = make_request(what, std::move(link));
   const auto found = router.find(held->request.verb, held->request.path,

@@ -13,6 +13,7 @@
 #include "protocols/common/io_pool.hpp"
 #include "protocols/common/route.hpp"
 #include "protocols/nacos/http/parts.hpp"
+#include "protocols/nacos/http/topology.hpp"
 #include "tests/support/map_state.hpp"
 
 /// A node for handler tests: the real state machine over tables in memory, and
@@ -113,7 +114,7 @@ public:
 
   common::io_pool& pool() noexcept { return pool_; }
   /// What the calls find beside the node.
-  std::shared_ptr<const nacos::http_parts> parts;
+  std::shared_ptr<const common::product_parts> parts;
 
 private:
   memory_node& node_;
