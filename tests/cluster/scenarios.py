@@ -11,6 +11,7 @@ from cluster import clocks, disks
 from cluster.history import OK
 from cluster.lives import living, returning
 from cluster.members import joins_with_cuts, leaders_move, members_change
+from cluster.moving import spread_clients, stop_in_turn
 from cluster.network import Loopback, Namespaces, Relayed
 from cluster.pushes import told_by_push
 from cluster.reads import stale_reads
@@ -222,6 +223,9 @@ SCENARIOS = [
              load=FEW),
     Scenario("l7", "all nodes die, and all clients come back at once", Loopback, returning,
              load=FEW),
+    Scenario("c1", "clients of one node are spread over all", Loopback, spread_clients),
+    Scenario("c2", "each node is stopped, its clients go elsewhere first", Loopback,
+             stop_in_turn),
     Scenario("n1", "kill -9 of each leader", Loopback, kill_one),
     Scenario("d1", "kill -9 of one, two and all nodes", Loopback, crash_cycles),
     Scenario("d2", "power loss of one, two and all nodes", Loopback, crash_cycles,
