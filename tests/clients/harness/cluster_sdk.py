@@ -149,7 +149,8 @@ class ClusterSdk:
             wait_until(back, BACK_S_MAX, "")
         except AssertionError:
             raise AssertionError(f"{self.sdk} is not back within {BACK_S_MAX} s: " + ", ".join(
-                f"{reader} of {key.data_id}" for reader, key in left)) from None
+                f"{reader} of {key.data_id} knows {self._newest(reader, key, since)} of "
+                f"{key.last_acknowledged}" for reader, key in left)) from None
 
     def _newest(self, reader, key, since):
         if reader != "listener":
