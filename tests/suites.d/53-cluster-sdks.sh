@@ -1,5 +1,5 @@
 # about: real Nacos SDKs on a cluster that is killed, restarted and cut apart
-# lane: full
+# lane: long
 # needs: release test-packages
 # minutes: 45
 # Its short form takes 2 minutes; with --long there are more SDKs, and each scenario goes
