@@ -47,10 +47,23 @@ serving_clock::serving_clock(const clock& time)
 
 steady_time serving_clock::now() {
   const std::lock_guard lock(mutex_);
+  return now_locked();
+}
+
+bool serving_clock::stood_still_lately() {
+  const std::lock_guard lock(mutex_);
+  const auto now = now_locked();
+  return went_on_ && now - *went_on_ < still_remembered;
+}
+
+steady_time serving_clock::now_locked() {
   const auto now = time_.steady();
-  if (now - asked_ >= stall_min)
+  const bool stood_still = now - asked_ >= stall_min;
+  if (stood_still)
     lost_ += now - asked_;
   asked_ = std::max(asked_, now);
+  if (stood_still)
+    went_on_ = now - lost_;
   return now - lost_;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -75,11 +76,19 @@ public:
   explicit serving_clock(const clock& time);
   steady_time now();
 
+  /// Whether it stood still not long ago: what was said to it meanwhile, it may
+  /// still have to hear. Nodes compare what they know every 5 s.
+  static constexpr milliseconds still_remembered{8'000};
+  bool stood_still_lately();
+
 private:
+  steady_time now_locked();
+
   const clock& time_;
   std::mutex mutex_;
   steady_time asked_;
   milliseconds lost_{0};
+  std::optional<steady_time> went_on_; ///< after it stood still last
 };
 
 /// Which actors want events: config groups by (namespace, group), namespaces by

@@ -24,9 +24,6 @@ LATE_S = 0.8 * UNHEALTHY_S
 PATIENCE_S = 2
 PING_EVERY_S = 1.0
 AGAIN_S = 0.1
-# Nodes compare what they know every 5 s.
-COMPARED_S = 8
-STILL_S_MAX = 6
 GROUP = "DEFAULT_GROUP"
 PORT = 8080
 
@@ -40,7 +37,6 @@ class Instance:
     is_late: bool = False
     dies: bool = False
     died_s: float | None = None
-    moved_s: float = 0.0  # when its client came to the node where it is
 
     def is_heard(self, said_s):
         if self.heard_s and time.monotonic() - self.heard_s > LATE_S:
@@ -169,8 +165,6 @@ class Connected(threading.Thread):
             connection.close()
             raise
         self.connections += 1
-        for each in self.instances:
-            each.moved_s = time.monotonic()
         return connection
 
     def stop(self):
@@ -252,8 +246,6 @@ class Population:
             for n in range(clients)]
         self._watchers = [Watcher(node, self) for node in nodes]
         self._is_watched = False
-        self._awake_s = {}  # node -> when it stood still last
-        self.missed = 0
         self._gone_s = {}  # (address, node) -> when it was not shown first
         self.false_expiries = []
 
@@ -314,23 +306,10 @@ class Population:
                 if ip not in shown:
                     self._gone_s.setdefault((ip, node), now)
             elif not shown.get(ip) and each.counts:
-                if self._may_not_know(node, each, now):
-                    self.missed += 1
-                    continue
                 what = "unhealthy" if ip in shown else "not there"
                 self.false_expiries.append(
                     f"{service} {ip} was {what} at {node.name}, heard of "
                     f"{now - each.heard_s:.1f} s before")
-
-    def _may_not_know(self, node, each, now):
-        """A node that stood still finds its clients gone before it hears from the others
-        that they are there."""
-        awake = self._awake_s.get(node, 0)
-        return now - awake < COMPARED_S and awake - each.moved_s < STILL_S_MAX
-
-    def stood_still(self, node):
-        """That node goes on just now."""
-        self._awake_s[node] = time.monotonic()
 
     def unwatched(self):
         """While all nodes are dead, nobody can be shown."""
