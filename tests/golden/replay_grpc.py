@@ -184,6 +184,7 @@ class Replay:
         self.http, self.sdk, self.verbose = http, sdk, verbose
         self.alive = not steps[0]["id"].startswith("live-")
         self.connections = {}
+        self.connection_ids = {}  # recorded one -> ours
         self.at = {}           # step -> when it was done
         self.problems = []
         self.checked = 0
@@ -275,6 +276,8 @@ class Replay:
 
     def on_answer(self, step, instead):
         kind, body = self.connection(step["connection"]).answers.pop(0)
+        if kind == "ServerCheckResponse" and step.get("body"):
+            self.connection_ids[step["body"]["connectionId"]] = body["connectionId"]
         expected = step.get("type") or self.status_text(step["status"])
         self.compare(step, instead, expected, kind, body)
 
@@ -401,6 +404,8 @@ class Replay:
 
     def on_http_call(self, step, _):
         method, _, path = step["type"].partition(" ")
+        for recorded, here in self.connection_ids.items():
+            path = path.replace(recorded, here)
         request = urllib.request.Request(f"http://{self.http}{path}", method=method)
         try:
             with urllib.request.urlopen(request, timeout=CALL_DEADLINE_S) as answer:
