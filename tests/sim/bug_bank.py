@@ -26,8 +26,9 @@ BANK = ROOT / "build/bug-bank"
 COMMON = BANK / "common"  # the unpatched copy and what is built of it
 PATCHES = ROOT / "tests/sim/bugs"
 
-BUILT = ("actors/core/base", "actors/core/model", "actors/core/raft", "tests/sim/groups",
-         "tests/sim/model", "tests/sim/raft", "tests/sim/tool")
+BUILT = ("actors/core/base", "actors/core/cluster", "actors/core/model",
+         "actors/core/raft", "tests/sim/groups", "tests/sim/model", "tests/sim/raft",
+         "tests/sim/tool")
 COPIED = (*BUILT, "tests/sim/board.hpp", "tests/support/map_state.hpp")
 PROTOS = ("command", "peer", "raft", "record")
 # What would be undefined behaviour in a container ends the program instead.
