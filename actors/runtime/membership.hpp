@@ -11,7 +11,7 @@ namespace muster::runtime {
 /// What the actor works with. References outlive it.
 struct membership_parts {
   node_context& context;
-  const cluster_options& options;
+  cluster_options options;
   /// What this node says about itself, asked anew each time.
   std::function<cluster::member_facts()> own_facts;
   std::function<gate_actor()> gate;

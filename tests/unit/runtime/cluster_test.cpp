@@ -36,6 +36,13 @@ config_key key_of(std::size_t number) {
           "d" + std::to_string(number)};
 }
 
+cluster::member on_loopback(std::uint64_t id, std::uint16_t port) {
+  return {.id = node_id{id},
+          .host = "127.0.0.1",
+          .http_port = port,
+          .cluster_port = port};
+}
+
 } // namespace
 
 TEST_CASE("cluster: what one node answered it shows, and all show it soon") {
@@ -275,16 +282,10 @@ TEST_CASE("cluster: a node stops while a peer takes a connection and is mute") {
   REQUIRE(bind(mute, reinterpret_cast<sockaddr*>(&at), size) == 0);
   REQUIRE(listen(mute, 8) == 0);
   REQUIRE(getsockname(mute, reinterpret_cast<sockaddr*>(&at), &size) == 0);
-  const auto member = [](std::uint64_t id, std::uint16_t port) {
-    return cluster::member{.id = node_id{id},
-                           .host = "127.0.0.1",
-                           .http_port = port,
-                           .cluster_port = port};
-  };
   runtime::cluster_options options;
   options.address = "127.0.0.1";
-  options.self = member(1, test::free_ports<1>()[0]);
-  options.peers = {member(2, ntohs(at.sin_port))};
+  options.self = on_loopback(1, test::free_ports<1>()[0]);
+  options.peers = {on_loopback(2, ntohs(at.sin_port))};
   SUBCASE("plain") {}
   SUBCASE("with TLS") { options.tls = test::tls_papers().node(); }
   whole_node n(node_id{1}, options);
@@ -296,4 +297,18 @@ TEST_CASE("cluster: a node stops while a peer takes a connection and is mute") {
   n.node.reset();
   CHECK(std::chrono::steady_clock::now() - before < 5s);
   close(mute);
+}
+
+TEST_CASE("cluster: a node may stop while it starts") {
+  const auto ports = test::free_ports<2>();
+  runtime::cluster_options options;
+  options.address = "127.0.0.1";
+  options.self = on_loopback(1, ports[0]);
+  options.peers = {on_loopback(2, ports[1])};
+  for (int n = 0; n < 50; ++n) {
+    whole_node one(node_id{1}, options);
+    one.begin();
+    CHECK(one.node->state() == api::node_state::starting);
+    one.node.reset();
+  }
 }
