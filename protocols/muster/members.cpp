@@ -1,5 +1,7 @@
 #include "protocols/muster/members.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <string>
 #include <utility>
@@ -141,8 +143,13 @@ result<api::member> member_at(std::string_view address,
   for (const auto each : {sdk, cluster_port})
     if (each < 1 || each > 65535)
       return none();
-  return api::member{.id = cluster::id_of(host, port),
-                     .host = std::string(host),
+  // As in lists of members: the name's hash is who a node is.
+  std::string name(host);
+  std::ranges::transform(name, name.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  return api::member{.id = cluster::id_of(name, port),
+                     .host = name,
                      .http_port = port,
                      .sdk_port = static_cast<std::uint16_t>(sdk),
                      .cluster_port = static_cast<std::uint16_t>(cluster_port)};

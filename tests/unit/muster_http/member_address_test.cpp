@@ -16,6 +16,8 @@ TEST_CASE("member address: its other ports are as far from the main one as our "
   CHECK(m->cluster_port == 9859);
   CHECK(m->id == cluster::id_of("10.0.0.7", 8858));
   CHECK(admin::member_at("[::1]:8858", own)->host == "::1");
+  CHECK(admin::member_at("Node-4.Example:8858", own)->id
+        == cluster::id_of("node-4.example", 8858));
 }
 
 TEST_CASE("member address: what is none is refused") {
