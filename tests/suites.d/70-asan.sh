@@ -1,7 +1,7 @@
 # about: unit tests, and suites marked so, under AddressSanitizer and UBSan
 # lane: full
 # needs: test-packages
-# minutes: 45
+# minutes: 60
 set -euo pipefail
 . "$ROOT/tools/lib/common.sh"
 . "$ROOT/tools/lib/build.sh"
