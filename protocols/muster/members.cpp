@@ -1,11 +1,9 @@
 #include "protocols/muster/members.hpp"
 
-#include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <string>
 #include <utility>
 
+#include "actors/core/base/host_port.hpp"
 #include "actors/core/cluster/members.hpp"
 #include "protocols/common/ask.hpp"
 #include "protocols/common/json_out.hpp"
@@ -120,37 +118,20 @@ result<api::member> member_at(std::string_view address,
     return fail(errc::invalid_argument,
                 "'" + std::string(address) + "' is no address (host:port)");
   };
-  const auto colon = address.rfind(':');
-  if (colon == std::string_view::npos)
-    return none();
-  auto host = address.substr(0, colon);
-  const bool in_brackets = host.starts_with('[') && host.ends_with(']');
-  if (in_brackets)
-    host = host.substr(1, host.size() - 2);
-  const auto digits = address.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto end = digits.data() + digits.size();
-  const auto read = std::from_chars(digits.data(), end, port);
-  const auto is_plain = host.find_first_of(" ,\t\r\n/[]") == host.npos;
-  if (host.empty() || !is_plain || (!in_brackets && host.contains(':'))
-      || read.ec != std::errc{} || read.ptr != end || port == 0)
+  const auto at = parse_host_port(address);
+  if (!at)
     return none();
   const auto shifted = [&](std::uint16_t of_like) {
-    return port + of_like - like.http_port;
+    return at->port + of_like - like.http_port;
   };
   const auto sdk = shifted(like.sdk_port);
   const auto cluster_port = shifted(like.cluster_port);
   for (const auto each : {sdk, cluster_port})
     if (each < 1 || each > 65535)
       return none();
-  // As in lists of members: the name's hash is who a node is.
-  std::string name(host);
-  std::ranges::transform(name, name.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return api::member{.id = cluster::id_of(name, port),
-                     .host = name,
-                     .http_port = port,
+  return api::member{.id = cluster::id_of(at->host, at->port),
+                     .host = at->host,
+                     .http_port = at->port,
                      .sdk_port = static_cast<std::uint16_t>(sdk),
                      .cluster_port = static_cast<std::uint16_t>(cluster_port)};
 }

@@ -9,7 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "actors/node/settings/member_list.hpp"
+#include "actors/core/base/host_port.hpp"
 #include "protocols/http_client/fetch.hpp"
 #include "tools/musterctl/commands.hpp"
 
@@ -29,12 +29,13 @@ struct member_request {
 result<http_client::answer> ask(const std::string& node,
                                 const std::string& method,
                                 const std::string& target) {
-  const auto at = parse_member_list(node);
-  if (!at || at->size() != 1)
+  constexpr std::uint16_t usual_port = 8848;
+  const auto at = parse_host_port(node, usual_port);
+  if (!at)
     return fail(errc::invalid_argument,
                 "--node: '" + node + "' is not host or host:port");
-  return http_client::fetch({.host = at->front().host,
-                             .port = at->front().port,
+  return http_client::fetch({.host = at->host,
+                             .port = at->port,
                              .method = method,
                              .target = target},
                             {.at_most = answer_timeout});

@@ -14,46 +14,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "actors/core/base/text.hpp"
 #include "actors/node/settings/values.hpp"
 
 namespace muster {
 namespace {
 
-std::optional<member_address> parse_entry(std::string_view text) {
-  text = text.substr(0, text.find('?'));
-  std::string_view host = text;
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const auto end = text.find(']');
-    if (end == text.npos)
-      return std::nullopt;
-    host = text.substr(1, end - 1);
-    const auto rest = text.substr(end + 1);
-    if (!rest.empty() && !rest.starts_with(':'))
-      return std::nullopt;
-    port = rest.empty() ? rest : rest.substr(1);
-    if (!rest.empty() && port.empty())
-      return std::nullopt;
-  } else if (const auto colon = text.find(':');
-             colon != text.npos && colon == text.rfind(':')) {
-    host = text.substr(0, colon);
-    port = text.substr(colon + 1);
-    if (port.empty())
-      return std::nullopt;
-  }
-  const auto name = values::host(host);
-  if (!name)
-    return std::nullopt;
-  member_address out{*name, 8848};
-  if (!port.empty()) {
-    const auto number = parse_number<std::uint16_t>(port);
-    if (!number || *number == 0)
-      return std::nullopt;
-    out.port = *number;
-  }
-  return out;
-}
+constexpr std::uint16_t usual_port = 8848;
 
 /// Addresses that name this host, as numbers.
 std::set<std::string> own_addresses() {
@@ -126,7 +92,7 @@ result<std::vector<member_address>> parse_member_list(std::string_view text) {
     for (const auto each : values::split(entries, ',')) {
       if (each.empty())
         continue;
-      auto parsed = parse_entry(each);
+      auto parsed = parse_host_port(each.substr(0, each.find('?')), usual_port);
       if (!parsed)
         return fail(errc::invalid_argument,
                     "'" + std::string(each) + "' is not host or host:port");

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/core/base/host_port.hpp"
 #include "actors/core/base/result.hpp"
 #include "actors/node/settings/settings.hpp"
 
@@ -13,11 +14,7 @@
 namespace muster {
 
 /// A node by its main address, which is its name in the cluster.
-struct member_address {
-  std::string host; ///< a host name or an IP address, without brackets
-  std::uint16_t port = 8848;
-  bool operator==(const member_address&) const = default;
-};
+using member_address = host_port;
 
 /// Reads `host`, `host:port`, `[IPv6]:port`, separated by commas, blanks or
 /// lines; what stands behind `?` in an entry (Nacos' raft_port) and behind `#`

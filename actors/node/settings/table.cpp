@@ -2,6 +2,7 @@
 #include <concepts>
 #include <limits>
 
+#include "actors/core/base/host_port.hpp"
 #include "actors/node/settings/keys.hpp"
 #include "actors/node/settings/values.hpp"
 
@@ -110,7 +111,7 @@ constexpr row address(std::string_view names) {
 template <auto Group, auto Member>
 constexpr row host(std::string_view names) {
   constexpr auto set = [](s& into, std::string_view text, const row&) {
-    auto value = values::host(text);
+    auto value = parse_host(text);
     if (value)
       into.*Group.*Member = std::move(*value);
     return value.has_value();

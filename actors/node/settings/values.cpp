@@ -102,20 +102,6 @@ std::optional<std::string> ip_address(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<std::string> host(std::string_view text) {
-  constexpr std::size_t chars_max = 253; // RFC 1035, 2.3.4
-  const auto allowed = [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || c == ':'
-           || c == '%';
-  };
-  if (text.starts_with('[') && text.ends_with(']'))
-    text = text.substr(1, text.size() - 2);
-  if (text.empty() || text.size() > chars_max
-      || !std::ranges::all_of(text, allowed))
-    return std::nullopt;
-  return lower(text);
-}
-
 std::optional<std::string> path_prefix(std::string_view text) {
   if (!std::ranges::all_of(text, is_path_char)
       || text.find("//") != std::string_view::npos)

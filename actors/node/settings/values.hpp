@@ -25,9 +25,6 @@ std::optional<std::uint64_t> size(std::string_view text);
 /// An IPv4 or IPv6 address in numbers; `localhost` is 127.0.0.1.
 std::optional<std::string> ip_address(std::string_view text);
 
-/// A host name or an IP address, in lower case and without brackets.
-std::optional<std::string> host(std::string_view text);
-
 /// "" for root, else "/a/b" without a slash at the end.
 std::optional<std::string> path_prefix(std::string_view text);
 
