@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,6 +29,14 @@ struct client_info {
   std::string app;
   std::vector<std::pair<std::string, std::string>> labels;
 };
+
+/// Servers of a Nacos cluster say so of themselves; all others are SDKs. To send
+/// one elsewhere would cut it off.
+inline bool is_server(const client_info& client) {
+  return std::ranges::any_of(client.labels, [](const auto& label) {
+    return label.first == "source" && label.second == "cluster";
+  });
+}
 
 /// One message of a fuzzy watch's synchronisation: what the client lacks
 /// (`added`) or knows too much. Immutable.

@@ -9,14 +9,6 @@ namespace muster::nacos::remote {
 
 namespace {
 
-/// Servers of a Nacos cluster say so of themselves; sending them elsewhere
-/// would cut them off.
-bool is_sdk(const api::client_info& info) {
-  return std::ranges::none_of(info.labels, [](const auto& label) {
-    return label.first == "source" && label.second == "cluster";
-  });
-}
-
 void ask_to_move(client& one, std::string_view target, steady_time now) {
   one.note_asked_to_move(now);
   common::tell(one.actor(), api::client_reset{std::string{target}});
@@ -28,7 +20,7 @@ api::client_counts streams::counts() const {
   api::client_counts out;
   for (const auto& one : clients_->all()) {
     ++out.all;
-    out.sdks += is_sdk(one->info()) ? 1 : 0;
+    out.sdks += api::is_server(one->info()) ? 0 : 1;
   }
   return out;
 }
@@ -55,7 +47,7 @@ bool streams::reset(std::string_view connection_id, std::string_view target) {
 std::size_t streams::shed(std::size_t keep,
                           std::span<const std::string> targets) {
   auto all = clients_->all();
-  std::erase_if(all, [](const auto& one) { return !is_sdk(one->info()); });
+  std::erase_if(all, [](const auto& one) { return api::is_server(one->info()); });
   auto surplus = all.size() - std::min(all.size(), keep);
   const auto now = time_.steady();
   // Of those never asked, the oldest first, as Nacos does.

@@ -1,9 +1,8 @@
 #include "protocols/nacos/http/topology.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <cmath>
 
+#include "actors/core/base/host_port.hpp"
 #include "protocols/common/json_out.hpp"
 #include "protocols/nacos/codec/names.hpp"
 #include "protocols/nacos/http/calls.hpp"
@@ -26,7 +25,6 @@ const topology_parts& topology_of(const context& c) noexcept {
 }
 
 constexpr std::string_view usual_factor = "0.1";
-constexpr std::size_t address_chars_max = 260;
 
 /// What was said at the set-up, in three places.
 void write_labels(json_out& out, const api::client_info& info) {
@@ -39,13 +37,6 @@ void write_labels(json_out& out, const api::client_info& info) {
       .member("ClientVersion", info.version)
       .member("AppName", info.app)
       .end();
-}
-
-bool is_server(const api::client_info& info) {
-  return std::ranges::find(
-             info.labels,
-             std::pair<std::string, std::string>{"source", "cluster"})
-         != info.labels.end();
 }
 
 /// Namespace, tag and TLS of a stream are not known.
@@ -65,8 +56,8 @@ void write(json_out& out, const api::client_row& row) {
       .member("createTime", iso_time(row.since))
       .member("lastActiveTime", to_unix_ms(row.active))
       .member("appName", info.app)
-      .member("clusterSource", is_server(info))
-      .member("sdkSource", !is_server(info));
+      .member("clusterSource", api::is_server(info))
+      .member("sdkSource", !api::is_server(info));
   write_labels(out, info);
   out.end().member("traced", false).member("connected", true);
   out.key("abilityTable").object().end();
@@ -156,16 +147,7 @@ or_error<std::string_view> read_target(const context& c) {
   const auto text = trim(c.request.params().get("redirectAddress"));
   if (text.empty())
     return text;
-  const auto colon = text.rfind(':');
-  const auto fits = [](unsigned char each) {
-    return std::isalnum(each) != 0 || each == '.' || each == '-' || each == '_'
-           || each == ':' || each == '[' || each == ']';
-  };
-  const auto port = colon == text.npos
-                        ? std::nullopt
-                        : parse_number<std::uint16_t>(text.substr(colon + 1));
-  if (!port || *port == 0 || colon == 0 || text.size() > address_chars_max
-      || !std::ranges::all_of(text, fits))
+  if (!parse_host_port(text))
     return refuse(invalid("redirectAddress is to be ip:port"));
   return text;
 }
