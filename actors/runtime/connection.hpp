@@ -168,8 +168,10 @@ private:
   void sync_answered(const std::string& key);
   void push_batch(name_watch& w, std::shared_ptr<const api::name_batch> batch);
 
+  /// Whether a client whose stream ended is likely to go on at another node.
+  bool may_be_elsewhere() const;
   /// What was published here stays, while the client publishes it elsewhere,
-  /// and goes unnoticed then. False: the client was not asked to move.
+  /// and goes unnoticed then. False: it has ended.
   bool outlive_stream();
   /// A client that was asked to move has so long to go, and from then on so long
   /// to publish elsewhere what it has published here: clients redo that within

@@ -4,10 +4,13 @@
 
 #include <caf/send.hpp>
 
+#include "actors/runtime/distro.hpp"
+
 /// A client that was asked to move connects to another node first, then ends
-/// its stream, and publishes there at last (nacos-grpc 3.8, 3.9). So that
-/// nobody sees its instances go and come, this connection outlives its stream
-/// until they are published elsewhere.
+/// its stream, and publishes there at last (nacos-grpc 3.8, 3.9). One whose node
+/// stops, or stood still, is at another one before that can be known here. So
+/// that nobody sees its instances go and come, this connection outlives its
+/// stream until they are published elsewhere.
 namespace muster::runtime {
 
 namespace {
@@ -39,6 +42,12 @@ bool is_doubled(const naming::service_view& view, std::string_view client) {
 
 } // namespace
 
+bool connection::may_be_elsewhere() const {
+  return now() < moving_until_
+         || (node_.distro
+             && (node_.distro->draining || node_.serving.stood_still_lately()));
+}
+
 bool connection::outlive_stream() {
   if (outlived_)
     return true;
@@ -49,7 +58,7 @@ bool connection::outlive_stream() {
     if (use.subscribed)
       kept.push_back(key);
   }
-  if (now() >= moving_until_ || kept.empty())
+  if (!may_be_elsewhere() || kept.empty())
     return false;
   outlived_ = true;
   self_->delayed_send(self_, moved_kept,

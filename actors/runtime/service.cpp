@@ -34,10 +34,6 @@ struct push_more {};
 struct reload_stored {};
 /// Nobody can find this actor any more.
 struct retired_long_enough {};
-/// A client ended while this process stood still, some time ago.
-struct ended_meanwhile {
-  std::string client_id;
-};
 
 } // namespace
 
@@ -49,7 +45,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::push_view)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::push_more)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::reload_stored)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::retired_long_enough)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::ended_meanwhile)
 
 namespace muster::runtime {
 
@@ -58,7 +53,7 @@ namespace {
 using impl_actor = api::service_actor::extend<
   caf::replies_to<distro_orders>::with<api::done>, caf::reacts_to<flush_view>,
   caf::reacts_to<service_tick>, caf::reacts_to<push_view>,
-  caf::reacts_to<push_more>, caf::reacts_to<ended_meanwhile>,
+  caf::reacts_to<push_more>,
   caf::reacts_to<reload_stored>, caf::reacts_to<retired_long_enough>>;
 
 /// Ticks closer together than this are merged into one.
@@ -80,7 +75,6 @@ public:
   void on_down(const caf::down_msg& m);
   void flush();
   void tick(const service_tick& m);
-  void end(const ended_meanwhile& m);
   void arm_push();
   void push();
   void push_more_now();
@@ -322,27 +316,14 @@ void service::on_down(const caf::down_msg& m) {
   }
   if (const auto owner = owners_.find(m.source); owner != owners_.end()) {
     // When this node stops, its clients connect to others: it is not said that
-    // they ended, neither if the actor was stopped nor if its stream was.
-    const bool moves = share_
-                       && (m.reason == caf::exit_reason::user_shutdown
-                           || share_->draining);
-    // A client that found this process standing still is at another node by now,
-    // and that node could not say so yet.
-    if (share_ && !moves && parts_.node.serving.stood_still_lately())
-      self_->delayed_send(self_, serving_clock::still_remembered,
-                          ended_meanwhile{owner->second});
-    else if (!moves)
+    // they ended.
+    if (!share_ || m.reason != caf::exit_reason::user_shutdown)
       core_.retract(owner->second, now());
     owners_.erase(owner);
   }
   if (const auto target = caf::actor_cast<caf::actor>(m.source))
     hub_.drop(target);
   core_.set_watched(!hub_.empty(), now());
-  changed();
-}
-
-void service::end(const ended_meanwhile& m) {
-  core_.retract(m.client_id, now());
   changed();
 }
 
@@ -712,7 +693,6 @@ run_service(impl_actor::stateful_pointer<holder<service>> self,
     [&s](push_more) { s.push_more_now(); },
     [&s](reload_stored) { s.reload(); },
     [self](retired_long_enough) { self->quit(); },
-    [&s](const ended_meanwhile& m) { s.end(m); },
   };
 }
 
