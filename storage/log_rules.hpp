@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,14 +16,47 @@ struct log_tail {
   raft::log_position snapshot;
   /// The newest entry; equals `snapshot` if there is none. index >= snapshot's.
   raft::log_position last;
+  /// Nothing is written to a group that is given up.
+  bool given_up = false;
 };
 
-/// Whether `batch` may follow `tail`; `tail` afterwards. The entries must be
-/// consecutive, begin behind the compacted prefix and at most one past the end,
-/// and their terms must not fall. `invalid_argument` else: the caller is wrong,
-/// nothing was written, the log goes on.
+/// The refusal of what comes for a group that is given up.
+inline std::unexpected<error> is_given_up(partition_id group) {
+  return fail(errc::invalid_argument, "group " + std::to_string(group.value)
+                                          + " is given up here");
+}
+
+/// Whether a group may be given up at `floor`: its log goes no further.
+inline result<void> check_give_up(const log_tail& tail, partition_id group,
+                                  const raft::log_position& floor) {
+  if (tail.last <= floor)
+    return {};
+  return fail(errc::invalid_argument, "the log of group "
+                                          + std::to_string(group.value)
+                                          + " goes beyond the floor");
+}
+
+/// What stays of `old` when its group is given up at `floor`.
+inline raft::stored_group given_up(const raft::stored_group& old,
+                                   const raft::log_position& floor) {
+  raft::stored_group left;
+  left.state = old.state;
+  if (left.state.term < floor.term)
+    left.state = {floor.term, {}};
+  left.floor = std::max(old.floor, floor);
+  left.given_up = true;
+  return left;
+}
+
+/// Whether `batch` may follow `tail`; `tail` afterwards. The group must not be
+/// given up, the entries must be consecutive, begin behind the compacted prefix
+/// and at most one past the end, and their terms must not fall.
+/// `invalid_argument` else: the caller is wrong, nothing was written, the log
+/// goes on.
 inline result<log_tail> check_append(const log_tail& tail,
                                      const raft::append_batch& batch) {
+  if (tail.given_up)
+    return is_given_up(batch.group);
   if (batch.entries.empty())
     return tail;
   const auto refuse = [&](const char* why) {

@@ -14,16 +14,21 @@ std::size_t offset_of(const raft::snapshot_meta& snapshot, log_index index) {
 
 log_tail memory_log_store::tail_of(const group_log& log) {
   if (log.entries.empty())
-    return {log.snapshot.last, log.snapshot.last};
+    return {log.snapshot.last, log.snapshot.last, log.given_up};
   const auto& newest = log.entries.back();
-  return {log.snapshot.last, {newest.term, newest.index}};
+  return {log.snapshot.last, {newest.term, newest.index}, log.given_up};
 }
 
 result<raft::stored_group> memory_log_store::load(partition_id group) {
   const std::lock_guard lock{mutex_};
   const auto& log = groups_[group];
-  raft::stored_group found{log.state, log.snapshot, log.snapshot.last.index,
-                           log.snapshot.last.term, {}, {}};
+  raft::stored_group found;
+  found.state = log.state;
+  found.snapshot = log.snapshot;
+  found.last = log.snapshot.last.index;
+  found.last_term = log.snapshot.last.term;
+  found.floor = log.floor;
+  found.given_up = log.given_up;
   for (const auto& e : log.entries)
     count_entry(found, e, *e.payload);
   return found;
@@ -87,6 +92,8 @@ result<void> memory_log_store::compact(partition_id group,
                                        const raft::snapshot_meta& meta) {
   const std::lock_guard lock{mutex_};
   auto& log = groups_[group];
+  if (log.given_up)
+    return is_given_up(group);
   if (meta.last.index <= log.snapshot.last.index)
     return {};
   auto gone = std::min(log.entries.size(),
@@ -97,6 +104,30 @@ result<void> memory_log_store::compact(partition_id group,
   log.entries.erase(log.entries.begin(),
                     log.entries.begin() + static_cast<std::ptrdiff_t>(gone));
   log.snapshot = meta;
+  return {};
+}
+
+result<void> memory_log_store::give_up(partition_id group,
+                                       const raft::log_position& floor) {
+  const std::lock_guard lock{mutex_};
+  if (stopped_)
+    return append_refused();
+  auto& log = groups_[group];
+  if (auto may = check_give_up(tail_of(log), group, floor); !may)
+    return may;
+  raft::stored_group old;
+  old.state = log.state;
+  old.floor = log.floor;
+  const auto left = storage::given_up(old, floor);
+  log = {left.state, {}, {}, left.floor, true};
+  return {};
+}
+
+result<void> memory_log_store::begin_anew(partition_id group) {
+  const std::lock_guard lock{mutex_};
+  if (stopped_)
+    return append_refused();
+  groups_[group].given_up = false;
   return {};
 }
 

@@ -202,4 +202,9 @@ memory_state_store::import_group(partition_id group) {
   return std::make_unique<memory_importer<shared>>(shared_, group);
 }
 
+result<void> memory_state_store::drop_group(partition_id group) {
+  shared_->replace(group, {});
+  return {};
+}
+
 } // namespace muster::storage

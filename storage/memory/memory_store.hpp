@@ -25,6 +25,9 @@ public:
                                         std::size_t bytes_max) override;
   result<void> compact(partition_id group,
                        const raft::snapshot_meta& meta) override;
+  result<void> give_up(partition_id group,
+                       const raft::log_position& floor) override;
+  result<void> begin_anew(partition_id group) override;
 
   /// The next append fails as a failed sync does; later ones are refused.
   void fail_next_append();
@@ -37,6 +40,8 @@ private:
     raft::snapshot_meta snapshot;
     /// entries[i].index == snapshot.last.index + 1 + i
     std::vector<raft::entry> entries;
+    raft::log_position floor;
+    bool given_up = false;
   };
 
   static log_tail tail_of(const group_log& log);
@@ -62,6 +67,7 @@ public:
   result<raft::snapshot_meta> imported(partition_id group) override;
   result<std::unique_ptr<exporter>> export_group(partition_id group) override;
   std::unique_ptr<importer> import_group(partition_id group) override;
+  result<void> drop_group(partition_id group) override;
 
 private:
   struct shared;

@@ -130,6 +130,12 @@ std::string encode(const raft::log_position& position) {
   return out;
 }
 
+std::string encode(const stored_floor& floor) {
+  auto out = encode(floor.position);
+  out.push_back(floor.given_up ? 1 : 0);
+  return out;
+}
+
 result<raft::hard_state> decode_hard_state(std::string_view value) {
   raft::hard_state state;
   if (!take_format(value) || !take(value, state.term.value)
@@ -155,6 +161,17 @@ result<raft::log_position> decode_position(std::string_view value) {
       || !take(value, position.index.value) || !value.empty())
     return broken("a stored applied position");
   return position;
+}
+
+result<stored_floor> decode_floor(std::string_view value) {
+  if (value.empty() || (value.back() != 0 && value.back() != 1))
+    return broken("a stored floor");
+  const bool given_up = value.back() == 1;
+  value.remove_suffix(1);
+  const auto position = decode_position(value);
+  if (!position)
+    return broken("a stored floor");
+  return stored_floor{*position, given_up};
 }
 
 } // namespace muster::storage::codec

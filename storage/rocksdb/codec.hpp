@@ -21,7 +21,13 @@ inline constexpr table_id applied_table{255};
 inline constexpr std::string_view applied_row{};
 inline constexpr std::string_view imported_row = "imported";
 
-enum class meta_part : std::uint8_t { hard_state = 1, snapshot = 2 };
+enum class meta_part : std::uint8_t { hard_state = 1, snapshot = 2, floor = 3 };
+
+/// The floor of a group that was given up once, and whether it is so now.
+struct stored_floor {
+  raft::log_position position;
+  bool given_up = false;
+};
 
 void append_u64(std::string& out, std::uint64_t number);
 
@@ -51,8 +57,10 @@ result<raft::entry> decode_entry(log_index index, std::string_view value,
 std::string encode(const raft::hard_state& state);
 std::string encode(const raft::snapshot_meta& meta);
 std::string encode(const raft::log_position& position);
+std::string encode(const stored_floor& floor);
 result<raft::hard_state> decode_hard_state(std::string_view value);
 result<raft::snapshot_meta> decode_snapshot(std::string_view value);
 result<raft::log_position> decode_position(std::string_view value);
+result<stored_floor> decode_floor(std::string_view value);
 
 } // namespace muster::storage::codec

@@ -33,7 +33,7 @@ struct engine_options {
 /// that a change of the tables never waits for the log's sync. Column families:
 ///
 ///   raft_log   partition(8) index(8)      -> format, kind, term(8), payload
-///   raft_meta  partition(8) part(1)       -> hard_state | snapshot_meta
+///   raft_meta  partition(8) part(1)       -> hard_state | snapshot_meta | floor
 ///   state      partition(8) table(1) key  -> value; table 255 = applied position
 ///
 /// Numbers are big endian, so keys sort by partition, then position.

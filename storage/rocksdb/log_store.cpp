@@ -101,7 +101,7 @@ result<raft::stored_group> log_store::load(partition_id group) {
   return load_locked(group);
 }
 
-result<raft::stored_group> log_store::load_locked(partition_id group) {
+result<raft::stored_group> log_store::load_meta(partition_id group) const {
   raft::stored_group found;
   const auto state = get_meta(db_, group, codec::meta_part::hard_state);
   if (!state)
@@ -121,6 +121,24 @@ result<raft::stored_group> log_store::load_locked(partition_id group) {
       return std::unexpected(decoded.error());
     found.snapshot = std::move(*decoded);
   }
+  const auto floor = get_meta(db_, group, codec::meta_part::floor);
+  if (!floor)
+    return std::unexpected(floor.error());
+  if (*floor) {
+    const auto decoded = codec::decode_floor(**floor);
+    if (!decoded)
+      return std::unexpected(decoded.error());
+    found.floor = decoded->position;
+    found.given_up = decoded->given_up;
+  }
+  return found;
+}
+
+result<raft::stored_group> log_store::load_locked(partition_id group) {
+  auto loaded = load_meta(group);
+  if (!loaded)
+    return loaded;
+  auto& found = *loaded;
   found.last = found.snapshot.last.index;
   found.last_term = found.snapshot.last.term;
   const auto end_key = codec::group_end(group);
@@ -136,8 +154,8 @@ result<raft::stored_group> log_store::load_locked(partition_id group) {
   }
   if (!at->status().ok())
     return failed(at->status(), "load the log");
-  tails_[group] = {found.snapshot.last, walk.last()};
-  return found;
+  tails_[group] = {found.snapshot.last, walk.last(), found.given_up};
+  return loaded;
 }
 
 result<log_tail> log_store::tail_locked(partition_id group) {
@@ -280,6 +298,8 @@ result<void> log_store::compact(partition_id group,
   const auto tail = tail_locked(group);
   if (!tail)
     return std::unexpected(tail.error());
+  if (tail->given_up)
+    return is_given_up(group);
   if (meta.last.index <= tail->snapshot.index)
     return {};
   auto last = tail->last;
@@ -301,12 +321,69 @@ result<void> log_store::compact(partition_id group,
                   codec::log_key(group, tail->snapshot.index.next()), end);
   out.Put(db_.raft_meta(), codec::meta_key(group, codec::meta_part::snapshot),
           codec::encode(meta));
-  const auto status = db_.db().Write(synced(), &out);
-  if (!status.ok()) {
-    stopped_ = true;
-    return failed(status, "compact the log");
-  }
+  if (auto done = write_locked(out, "compact the log"); !done)
+    return done;
   tails_[group] = {meta.last, last};
+  return {};
+}
+
+result<void> log_store::write_locked(rocksdb::WriteBatch& what,
+                                     const char* purpose) {
+  const auto status = db_.db().Write(synced(), &what);
+  if (status.ok())
+    return {};
+  stopped_ = true;
+  return failed(status, purpose);
+}
+
+result<void> log_store::give_up(partition_id group,
+                                const raft::log_position& floor) {
+  const std::lock_guard one_at_a_time{writing_};
+  const std::lock_guard lock{mutex_};
+  if (stopped_)
+    return append_refused();
+  const auto tail = tail_locked(group);
+  if (!tail)
+    return std::unexpected(tail.error());
+  if (auto may = check_give_up(*tail, group, floor); !may)
+    return may;
+  const auto old = load_meta(group);
+  if (!old)
+    return std::unexpected(old.error());
+  const auto left = storage::given_up(*old, floor);
+  rocksdb::WriteBatch out;
+  const auto key = [group](codec::meta_part part) {
+    return codec::meta_key(group, part);
+  };
+  out.DeleteRange(db_.raft_log(), codec::group_begin(group),
+                  codec::group_end(group));
+  out.Delete(db_.raft_meta(), key(codec::meta_part::snapshot));
+  out.Put(db_.raft_meta(), key(codec::meta_part::hard_state),
+          codec::encode(left.state));
+  out.Put(db_.raft_meta(), key(codec::meta_part::floor),
+          codec::encode(codec::stored_floor{left.floor, true}));
+  if (auto done = write_locked(out, "give a log up"); !done)
+    return done;
+  tails_[group] = {{}, {}, true};
+  return {};
+}
+
+result<void> log_store::begin_anew(partition_id group) {
+  const std::lock_guard one_at_a_time{writing_};
+  const std::lock_guard lock{mutex_};
+  if (stopped_)
+    return append_refused();
+  const auto old = load_meta(group);
+  if (!old)
+    return std::unexpected(old.error());
+  if (!old->given_up)
+    return {};
+  rocksdb::WriteBatch out;
+  out.Put(db_.raft_meta(), codec::meta_key(group, codec::meta_part::floor),
+          codec::encode(codec::stored_floor{old->floor, false}));
+  if (auto done = write_locked(out, "begin a log anew"); !done)
+    return done;
+  tails_[group] = {};
   return {};
 }
 

@@ -26,11 +26,18 @@ public:
                                         std::size_t bytes_max) override;
   result<void> compact(partition_id group,
                        const raft::snapshot_meta& meta) override;
+  result<void> give_up(partition_id group,
+                       const raft::log_position& floor) override;
+  result<void> begin_anew(partition_id group) override;
 
 private:
   using tails = std::unordered_map<partition_id, log_tail>;
 
   result<raft::stored_group> load_locked(partition_id group);
+  /// The group's part of raft_meta.
+  result<raft::stored_group> load_meta(partition_id group) const;
+  /// Writes durably; after a failure nothing more is written.
+  result<void> write_locked(rocksdb::WriteBatch& what, const char* purpose);
   /// The group's tail; read from disk at the first use.
   result<log_tail> tail_locked(partition_id group);
   /// Puts one batch into `out` and brings `tail` forward.

@@ -293,4 +293,17 @@ state_store::import_group(partition_id group) {
   return make_importer(db_, group, [this, group] { last_.clear(group); });
 }
 
+result<void> state_store::drop_group(partition_id group) {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  // The positions are rows of the group, too.
+  const auto status =
+      db_.db().DeleteRange(options, db_.state(), codec::group_begin(group),
+                           codec::group_end(group));
+  if (!status.ok())
+    return failed(status, "drop a group's tables");
+  last_.clear(group);
+  return {};
+}
+
 } // namespace muster::storage

@@ -27,6 +27,7 @@ public:
   result<raft::snapshot_meta> imported(partition_id group) override;
   result<std::unique_ptr<exporter>> export_group(partition_id group) override;
   std::unique_ptr<importer> import_group(partition_id group) override;
+  result<void> drop_group(partition_id group) override;
 
 private:
   /// Room for the records of some ten thousand configs.

@@ -289,4 +289,110 @@ TEST_CASE_TEMPLATE("log: a snapshot of another history drops all entries", B,
   }
 }
 
+TEST_CASE_TEMPLATE("log: what is given up leaves term, vote and floor", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  CHECK(!b.logs().load(group)->given_up);
+  const raft::append_batch batch{
+    group, raft::hard_state{term_id{7}, node_id{2}}, make_entries(1, 6, 7)};
+  REQUIRE(b.logs().append({&batch, 1}).has_value());
+  REQUIRE(append(b.logs(), make_entries(1, 1), partition_id{4}).has_value());
+  REQUIRE(b.logs().compact(group, snapshot_at(2, 7)).has_value());
+  const raft::log_position floor{term_id{7}, log_index{9}};
+  REQUIRE(b.logs().give_up(group, floor).has_value());
+  for (int round = 0; round < 2; ++round) {
+    const auto found = b.logs().load(group);
+    REQUIRE(found.has_value());
+    CHECK(found->given_up);
+    CHECK(found->floor == floor);
+    CHECK(found->state == raft::hard_state{term_id{7}, node_id{2}});
+    CHECK(found->snapshot == raft::snapshot_meta{});
+    CHECK(found->last == log_index{0});
+    CHECK(found->last_term == term_id{0});
+    CHECK(found->terms.empty());
+    CHECK(dump(b.logs(), 1) == "");
+    CHECK(dump(b.logs(), 1, partition_id{4}) == "1:1:e1t1 ");
+    CHECK(!b.logs().load(partition_id{4})->given_up);
+    b.reopen();
+  }
+}
+
+TEST_CASE_TEMPLATE("log: given up again, the highest term and floor count", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  const raft::append_batch vote{
+    group, raft::hard_state{term_id{3}, node_id{2}}, {}};
+  REQUIRE(b.logs().append({&vote, 1}).has_value());
+  // A newer term has no vote yet.
+  const raft::log_position high{term_id{5}, log_index{9}};
+  REQUIRE(b.logs().give_up(group, high).has_value());
+  CHECK(b.logs().load(group)->state == raft::hard_state{term_id{5}, {}});
+  const raft::log_position low{term_id{4}, log_index{20}};
+  REQUIRE(b.logs().give_up(group, low).has_value());
+  b.reopen();
+  CHECK(b.logs().load(group)->state == raft::hard_state{term_id{5}, {}});
+  CHECK(b.logs().load(group)->floor == high);
+  // Also for who had nothing to give up.
+  REQUIRE(b.logs().give_up(partition_id{8}, low).has_value());
+  CHECK(b.logs().load(partition_id{8})->given_up);
+}
+
+TEST_CASE_TEMPLATE("log: no log is given up that goes beyond the floor", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  REQUIRE(append(b.logs(), make_entries(1, 3, 5)).has_value());
+  for (const auto& floor :
+       {raft::log_position{term_id{5}, log_index{2}},
+        raft::log_position{term_id{4}, log_index{9}}}) {
+    const auto refused = b.logs().give_up(group, floor);
+    REQUIRE(!refused.has_value());
+    CHECK(refused.error().code == errc::invalid_argument);
+  }
+  CHECK(!b.logs().load(group)->given_up);
+  CHECK(b.logs().load(group)->floor == raft::log_position{});
+  CHECK(dump(b.logs(), 1) == "1:5:e1t5 2:5:e2t5 3:5:e3t5 ");
+  REQUIRE(b.logs().give_up(group, {term_id{5}, log_index{3}}).has_value());
+}
+
+TEST_CASE_TEMPLATE("log: a group that is given up takes nothing until it is "
+                   "begun anew",
+                   B, FOR_ALL_BACKENDS) {
+  B b;
+  REQUIRE_MESSAGE(b.logs().begin_anew(group).has_value(), "nothing to do");
+  REQUIRE(append(b.logs(), make_entries(1, 3, 5)).has_value());
+  REQUIRE(b.logs().begin_anew(group).has_value());
+  CHECK(dump(b.logs(), 3) == "3:5:e3t5 ");
+  const raft::log_position floor{term_id{5}, log_index{4}};
+  REQUIRE(b.logs().give_up(group, floor).has_value());
+  for (int round = 0; round < 2; ++round) {
+    const raft::append_batch state{
+      group, raft::hard_state{term_id{6}, node_id{1}}, {}};
+    const auto late = b.logs().append({&state, 1});
+    REQUIRE(!late.has_value());
+    CHECK(late.error().code == errc::invalid_argument);
+    CHECK(!append(b.logs(), make_entries(4, 4, 5)).has_value());
+    const auto compacted = b.logs().compact(group, snapshot_at(4, 5));
+    REQUIRE(!compacted.has_value());
+    CHECK(compacted.error().code == errc::invalid_argument);
+    CHECK(b.logs().load(group)->state == raft::hard_state{term_id{5}, {}});
+    b.reopen();
+  }
+  REQUIRE(b.logs().begin_anew(group).has_value());
+  b.reopen();
+  CHECK(!b.logs().load(group)->given_up);
+  CHECK(b.logs().load(group)->floor == floor);
+  CHECK(b.logs().load(group)->state == raft::hard_state{term_id{5}, {}});
+  REQUIRE(append(b.logs(), make_entries(1, 2, 4)).has_value());
+  b.reopen();
+  CHECK(b.logs().load(group)->floor == floor);
+  CHECK(dump(b.logs(), 1) == "1:4:e1t4 2:4:e2t4 ");
+  // By a snapshot, too.
+  REQUIRE(b.logs().give_up(group, floor).has_value());
+  REQUIRE(b.logs().begin_anew(group).has_value());
+  REQUIRE(b.logs().compact(group, snapshot_at(9, 6)).has_value());
+  b.reopen();
+  CHECK(b.logs().load(group)->snapshot == snapshot_at(9, 6));
+  CHECK(b.logs().load(group)->last == log_index{9});
+}
+
 } // namespace muster::test

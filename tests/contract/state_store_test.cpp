@@ -346,4 +346,50 @@ TEST_CASE_TEMPLATE("state: an import that is not finished changes nothing", B,
   CHECK(b.tables().applied(group).value() == at(9));
 }
 
+TEST_CASE_TEMPLATE("state: a group that is dropped is as if never written", B,
+                   FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 5, {{"a", "1"}, {"b", "2"}});
+  put(b.tables(), 6, {{"a", "other"}}, partition_id{4});
+  {
+    const auto import = b.tables().import_group(group);
+    REQUIRE(import->add(config, "a", "3").has_value());
+    REQUIRE(import->finish({at(7), {}}).has_value());
+  }
+  put(b.tables(), 8, {{"c", "4"}});
+  {
+    const auto before = b.tables().reader(group);
+    REQUIRE(b.tables().drop_group(group).has_value());
+    CHECK_MESSAGE(before->get(config, "a") == "3", "a reader keeps its moment");
+  }
+  REQUIRE(b.tables().flush().has_value());
+  for (int round = 0; round < 2; ++round) {
+    CHECK(dump(b.tables()) == "");
+    CHECK(b.tables().applied(group).value() == raft::log_position{});
+    CHECK(b.tables().imported(group).value() == raft::snapshot_meta{});
+    CHECK(dump(b.tables(), partition_id{4}) == "1/a=other ");
+    b.reopen();
+  }
+  REQUIRE_MESSAGE(b.tables().drop_group(group).has_value(), "done again");
+  // A batch finds nothing of old times, not even in a cache.
+  const auto batch = test::begin(b.tables(), group);
+  CHECK(!batch->get(config, "a"));
+  batch->put(config, "d", "5");
+  REQUIRE(batch->commit(at(1)).has_value());
+  CHECK(dump(b.tables()) == "1/d=5 ");
+}
+
+TEST_CASE_TEMPLATE("state: rows put after a drop stay", B, FOR_ALL_BACKENDS) {
+  B b;
+  put(b.tables(), 5, {{"a", "1"}, {"b", "2"}});
+  REQUIRE(b.tables().drop_group(group).has_value());
+  put(b.tables(), 1, {{"a", "3"}});
+  REQUIRE(b.tables().flush().has_value());
+  b.reopen();
+  const auto batch = test::begin(b.tables(), group);
+  CHECK(batch->get(config, "a") == "3");
+  CHECK(!batch->get(config, "b"));
+  CHECK(b.tables().applied(group).value() == at(1));
+}
+
 } // namespace muster::test

@@ -42,6 +42,12 @@ struct stored_group {
   std::vector<term_run> terms;
   /// The configuration entries behind the snapshot, in order.
   std::vector<entry> changes;
+  /// This node had a log and gave it up (`fsm::dismissal`): what it helped to
+  /// commit stands at or before this position. Stays for ever.
+  log_position floor{};
+  /// There is no replica here now: all but `state` and `floor` is empty. False
+  /// for a group that was never stored.
+  bool given_up = false;
 };
 
 /// The logs of all groups of a node: one store, so that one sync serves all.
@@ -58,7 +64,8 @@ public:
   virtual result<stored_group> load(partition_id group) = 0;
 
   /// Writes all batches with a single sync. Entries that cannot follow the
-  /// stored log are `invalid_argument`: nothing is written, the log goes on.
+  /// stored log, and anything for a group that is given up, are
+  /// `invalid_argument`: nothing is written, the log goes on.
   virtual result<void> append(std::span<const append_batch> batches) = 0;
 
   /// Entries [from, to), at most about `bytes_max` bytes but at least one.
@@ -70,9 +77,25 @@ public:
   /// Forgets entries up to and including `meta.last.index`; they must be in a
   /// durable state first. Not synced: redone at the next compaction if lost.
   /// If the stored entry at `meta.last.index` has another term, the whole log
-  /// goes (paper figure 13).
+  /// goes (paper figure 13). `invalid_argument` for a group that is given up.
   virtual result<void> compact(partition_id group,
                                const snapshot_meta& meta) = 0;
+
+  /// In one synced write: entries, snapshot and configuration go, and the group
+  /// is given up. Term and vote stay, the term at least the floor's (the vote
+  /// goes if that raises it), and so does the highest floor. Done again it
+  /// changes nothing. `invalid_argument`, nothing written, if the stored log
+  /// goes beyond `floor`. Called by the log writer only, after all appends of
+  /// the group; an error is one of `append`.
+  virtual result<void> give_up(partition_id group,
+                               const log_position& floor) = 0;
+
+  /// The group may be written again, and begins with an empty log, its old
+  /// state and floor. Synced; called by the log writer only. Changes nothing if
+  /// the group is not given up. Before, its tables have to be gone durably
+  /// (`state_store::drop_group`, `flush`): after a crash there would be tables
+  /// that the log knows nothing of.
+  virtual result<void> begin_anew(partition_id group) = 0;
 };
 
 /// The tables of all groups of a node.
@@ -151,6 +174,11 @@ public:
     virtual result<void> finish(const snapshot_meta& meta) = 0;
   };
   virtual std::unique_ptr<importer> import_group(partition_id group) = 0;
+
+  /// The group's rows, its applied index and what it imported go, for those who
+  /// look from now on; durably with the next `flush`. To be done again at the
+  /// start for a group that the log store says is given up.
+  virtual result<void> drop_group(partition_id group) = 0;
 };
 
 } // namespace muster::raft
