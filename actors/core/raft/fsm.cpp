@@ -29,16 +29,18 @@ configuration decoded(const entry& e) {
 } // namespace
 
 fsm::fsm(settings s, const stored_group& stored, log_index applied)
-    : settings_(std::move(s)), state_(stored.state), log_(stored),
-      durable_(stored.last), durable_state_(stored.state),
+    : settings_(std::move(s)), state_(stored.state), floor_(stored.floor),
+      log_(stored), durable_(stored.last), durable_state_(stored.state),
       commit_(std::max(stored.snapshot.last.index, applied)),
       handed_out_(commit_), random_(settings_.seed) {
   MUSTER_INVARIANT(commit_ <= log_.last().index,
                    "nothing is applied that is not in the log");
   const auto& base = stored.snapshot.members;
-  configurations_.push_back({stored.snapshot.last.index, base == configuration{}
-                                                             ? settings_.members
-                                                             : base});
+  // Who gave its replica up was removed: it is no member until the log says so.
+  const auto from_beginning =
+      base == configuration{} && floor_ == log_position{};
+  configurations_.push_back({stored.snapshot.last.index,
+                             from_beginning ? settings_.members : base});
   for (const auto& e : stored.changes)
     configurations_.push_back({e.index, decoded(e)});
 }
@@ -102,6 +104,23 @@ void fsm::written(std::uint64_t number) {
   }
   if (leading())
     advance_commit();
+}
+
+result<void> fsm::may_give_up(const log_position& dismissal) const {
+  if (leading())
+    return fail(errc::failed_precondition, "this node leads the group");
+  if (dismissal < log_.last())
+    return fail(errc::failed_precondition,
+                "the log goes on behind the dismissal");
+  return {};
+}
+
+bool fsm::calls_back(const message& m, const log_position& floor) {
+  if (const auto* v = std::get_if<vote_request>(&m.body))
+    return floor <= v->last;
+  const auto leads = std::holds_alternative<append_request>(m.body)
+                     || std::holds_alternative<heartbeat>(m.body);
+  return leads && floor.term <= m.term;
 }
 
 void fsm::compacted(log_index upto) {
@@ -236,8 +255,12 @@ bool fsm::is_sole_voter() const {
 }
 
 /// Also who is going to be no voter, until that is committed: perhaps nobody
-/// else has the entries that the others need (thesis 4.2.2).
+/// else has the entries that the others need (thesis 4.2.2). But nobody below
+/// its floor: it lacks committed entries, and its log may be just where it was
+/// a voter in days of old.
 bool fsm::may_lead() const {
+  if (log_.last() < floor_)
+    return false;
   for (auto at = configurations_.rbegin(); at != configurations_.rend(); ++at) {
     if (is_voter(at->members, settings_.self))
       return true;

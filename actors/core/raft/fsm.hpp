@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -81,15 +82,16 @@ struct output {
 /// (6.2, 4.2.3), pipelined appends whose number in flight is bounded (10.2.1),
 /// the leader's own write runs beside its followers' (10.2.1), reads by index
 /// (6.4), transfer of leadership (3.10), learners (4.2.1), one-by-one and joint
-/// changes of the members (4.1, 4.3). A configuration counts from when it is
-/// appended.
+/// changes of the members (4.1, 4.3), and giving a replica up. A configuration
+/// counts from when it is appended.
 class fsm {
 public:
   struct settings {
     node_id self;
     /// Who the group begins with, the same on all of them; not looked at once
-    /// the log or the snapshot says otherwise. Empty: this node was not there
-    /// from the beginning, and learns from the leader.
+    /// the log or the snapshot says otherwise, nor by who gave its replica up
+    /// once. Empty: this node was not there from the beginning, and learns from
+    /// the leader.
     configuration members;
     milliseconds heartbeat_every{100};
     /// A follower waits between once and twice as long before it wants to lead.
@@ -148,6 +150,33 @@ public:
   void fetched(const fetch& asked, const std::vector<entry>& entries);
   /// There is no answer; it will be asked for again.
   void fetch_failed(node_id follower);
+
+  /// What lets `node`, which is no member any more, give its replica up: the
+  /// newest committed position, sent to it by the shell. That word may be lost,
+  /// doubled, late or overtaken, also by the news that the node is a member
+  /// again: it is for the node to say whether it still may (`may_give_up`).
+  /// `unavailable` if not the leader, or no entry of its term is committed yet;
+  /// `failed_precondition` while a change is not committed, or for a member.
+  result<log_position> dismissal(node_id node) const;
+
+  /// Whether this member may forget its log for a `dismissal` that some leader
+  /// said some time. It may if its log does not go beyond: then all that it
+  /// helped to commit is committed before that position, too, and whoever has
+  /// the position has that. From then on it votes as if its log went to there
+  /// (`stored_group::floor`), so nobody wins with less than what is forgotten.
+  /// It needs no terms: whoever acknowledged anything after the position, added
+  /// again, has that in its log, also after a crash.
+  ///
+  /// `failed_precondition` if not, or while this node leads. The shell then
+  /// stops this object and tells the log store (`log_store::give_up`).
+  result<void> may_give_up(const log_position& dismissal) const;
+
+  /// Whether a message is a reason to begin anew for who gave its replica up:
+  /// whoever has the floor in its log sends to members only, so the node is one
+  /// again. Others are to be ignored: a voter that lags behind may still count
+  /// on the node, and a leader of old may still speak to it. A request for a
+  /// vote counts too, since the group may be waiting for just this vote.
+  static bool calls_back(const message& m, const log_position& floor);
 
   /// The entries up to `upto`, applied before, are gone from the log store.
   void compacted(log_index upto);
@@ -237,6 +266,10 @@ private:
   bool is_sole_voter() const;
   bool may_lead() const;
   milliseconds random_wait();
+  /// Where the log ends for an election: not before the floor.
+  const log_position& vouched() const {
+    return std::max(log_.last(), floor_);
+  }
 
   // fsm_election.cpp
   void become_follower(term_id term, node_id leader);
@@ -284,6 +317,8 @@ private:
 
   settings settings_;
   hard_state state_;
+  /// A log that was given up went on to here; else none.
+  log_position floor_;
   std::variant<follower_state, candidate_state, leader_state> role_;
   log_view log_;
   /// Newest entry known to be on this node's disk; durable_ <= last.

@@ -89,7 +89,7 @@ void fsm::meet_older_term(const message& m) {
 }
 
 void fsm::on(const message& m, const vote_request& v) {
-  const auto up_to_date = log_.last() <= v.last;
+  const auto up_to_date = vouched() <= v.last;
   if (v.pre) {
     const auto granted = up_to_date && m.term > state_.term && !hears_leader();
     send(m.from, vote_reply{granted, true});

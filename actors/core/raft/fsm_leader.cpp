@@ -236,6 +236,11 @@ void fsm::on_refused(progress& p, const append_reply& r) {
   // In a snapshot, or the refusal of an older question.
   if (p.state == progress::mode::snapshot || r.index.next() != p.next)
     return;
+  // It lacks what it acknowledged: it gave its replica up since, and what it
+  // had said came late. If it is the refusal that is late, that costs a
+  // question.
+  if (r.index <= p.match)
+    p.match = {};
   const auto agreed = log_.newest_not_above(r.hint).index.next();
   p.probe_from(std::max(p.match.next(), std::min(r.index, agreed)));
 }
@@ -319,6 +324,18 @@ result<log_position> fsm::change_members(const configuration& target) {
           encode(*next)});
   adjust_peers();
   return log_.last();
+}
+
+result<log_position> fsm::dismissal(node_id node) const {
+  // A commit of the own term: then no log of an older term goes beyond it.
+  if (!commit_in_own_term())
+    return fail(errc::unavailable, "not the leader, or not yet");
+  if (configurations_.back().index > commit_)
+    return fail(errc::failed_precondition,
+                "a change of the members is under way");
+  if (everybody(members()).contains(node))
+    return fail(errc::failed_precondition, "a member is not dismissed");
+  return log_position{state_.term, commit_};
 }
 
 void fsm::go_on_with_change() {
