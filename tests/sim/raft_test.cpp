@@ -31,6 +31,8 @@ TEST_CASE("S1, S5, S6: no seed breaks what the paper promises") {
   CHECK(sum.crashes > 1'000);
   CHECK(sum.changes > 1'000);
   CHECK(sum.snapshots > 100);
+  CHECK(sum.given_up > 200);
+  CHECK(sum.begun_anew > 100);
 }
 
 TEST_CASE("S4: writes return after each adversary") {

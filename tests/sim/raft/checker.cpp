@@ -185,7 +185,7 @@ void checker::commits(node_id node, const raft::fsm& core, const disks& all) {
     return;
   if (core.current_role() == raft::role::leader) {
     if (!most_of_both(core.members(), [&](node_id n) {
-          return all.at(n).keeps({*term, upto});
+          return all.at(n).vouches({*term, upto});
         }))
       fails("leader ", node, " commits ", upto, " without a majority of disks");
     if (*term != core.term())
@@ -196,6 +196,18 @@ void checker::commits(node_id node, const raft::fsm& core, const disks& all) {
     committed_ = upto;
     committed_term_ = *term;
   }
+}
+
+void checker::dismisses(node_id node, const raft::fsm& leader,
+                        const raft::log_position& at) const {
+  const auto known = entries_.contains(at);
+  if (at.index > committed_ || at.term > committed_term_ || !known)
+    fails("node ", node, " is dismissed at ", at.index, " of term ", at.term,
+          " that is not committed");
+  for (const auto* m : {&leader.members(), &leader.members_at(at.index)})
+    for (const auto* part : {&m->voters, &m->outgoing, &m->learners})
+      if (std::ranges::find(*part, node) != part->end())
+        fails("member ", node, " is dismissed");
 }
 
 void checker::describes(node_id node, const raft::snapshot_meta& meta) const {

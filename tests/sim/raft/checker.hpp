@@ -43,6 +43,10 @@ public:
   /// A leader says so: a majority has it on disk, and it is of the leader's
   /// term (paper 5.4.2).
   void commits(node_id node, const raft::fsm& core, const disks& all);
+  /// A leader lets a node give its replica up: at what is committed, with the
+  /// members that count there and now, of whom it is none.
+  void dismisses(node_id node, const raft::fsm& leader,
+                 const raft::log_position& at) const;
   /// A snapshot stands for what was applied, with the configuration that was in
   /// force there (thesis 5.1).
   void describes(node_id node, const raft::snapshot_meta& meta) const;

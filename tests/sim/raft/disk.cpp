@@ -28,8 +28,13 @@ void machine::apply(const raft::entry& e) {
 }
 
 raft::stored_group disk::load() const {
-  raft::stored_group out{
-      state, snapshot, snapshot.last.index, snapshot.last.term, {}, {}};
+  raft::stored_group out;
+  out.state = state;
+  out.snapshot = snapshot;
+  out.last = snapshot.last.index;
+  out.last_term = snapshot.last.term;
+  out.floor = floor;
+  out.given_up = given_up;
   for (const auto& e : log) {
     if (out.terms.empty() || out.terms.back().term != e.term)
       out.terms.push_back({e.term, e.index});
@@ -46,7 +51,23 @@ void disk::begin(std::uint64_t number, const raft::output& out,
   // One after the other, as one log writer does.
   if (!pending_.empty())
     done_at = std::max(done_at, pending_.back().done_at);
-  pending_.push_back({number, done_at, out.state, out.entries});
+  pending_.push_back({number, done_at, out.state, out.entries, {}});
+}
+
+void disk::begin_give_up(const raft::log_position& to, std::uint64_t done_at) {
+  if (!pending_.empty())
+    done_at = std::max(done_at, pending_.back().done_at);
+  pending_.push_back({0, done_at, {}, {}, to});
+}
+
+void disk::drop_tables() {
+  tables = {};
+  imported = {};
+}
+
+void disk::begin_anew() {
+  drop_tables();
+  given_up = false;
 }
 
 std::uint64_t disk::finish(std::uint64_t now) {
@@ -68,6 +89,14 @@ void disk::lose_unsynced(random& chance) {
 }
 
 void disk::carry_out(const write& w) {
+  if (w.give_up) {
+    snapshot = {};
+    log.clear();
+    if (state.term < w.give_up->term)
+      state = {w.give_up->term, {}};
+    floor = std::max(floor, *w.give_up);
+    given_up = true;
+  }
   if (w.state)
     state = *w.state;
   for (const auto& e : w.entries) {

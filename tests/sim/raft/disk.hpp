@@ -31,6 +31,13 @@ public:
 
   void begin(std::uint64_t number, const raft::output& out,
              std::uint64_t done_at);
+  /// The log is to go, and the tables soon after; what is on its way comes
+  /// first.
+  void begin_give_up(const raft::log_position& to, std::uint64_t done_at);
+  /// Tables that nobody wants any more go for good.
+  void drop_tables();
+  /// There may be a log again.
+  void begin_anew();
   /// The newest write that is done by then; 0 = none.
   std::uint64_t finish(std::uint64_t now);
   bool busy() const { return !pending_.empty(); }
@@ -41,12 +48,18 @@ public:
   const raft::entry* find(log_index index) const;
   /// Whether an entry is here for good, be it in a snapshot.
   bool keeps(const raft::log_position& position) const;
+  /// Or was, before it was given up: its votes go on to protect it.
+  bool vouches(const raft::log_position& position) const {
+    return keeps(position) || position <= floor;
+  }
 
   void compact(const raft::snapshot_meta& meta);
 
   raft::hard_state state;
   raft::snapshot_meta snapshot;
   std::vector<raft::entry> log; ///< behind the snapshot
+  raft::log_position floor;
+  bool given_up = false;
   /// The tables as they were flushed last.
   machine tables;
   /// The snapshot the tables were imported from, if they were.
@@ -58,6 +71,7 @@ private:
     std::uint64_t done_at;
     std::optional<raft::hard_state> state;
     std::vector<raft::entry> entries;
+    std::optional<raft::log_position> give_up;
   };
   void carry_out(const write& w);
 

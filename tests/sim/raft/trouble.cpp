@@ -27,9 +27,9 @@ void world::trouble(std::uint64_t ms) {
 
 void world::make_trouble() {
   auto& n = nodes_.at(chance_.pick(ids_));
-  if (n.core && chance_.chance(weather_.crash))
+  if ((n.core || n.gone) && chance_.chance(weather_.crash))
     crash(n);
-  if (n.core && chance_.chance(weather_.pause))
+  if ((n.core || n.gone) && chance_.chance(weather_.pause))
     n.paused_until = n.leads_since = now_ + chance_.between(50, 5'000);
   break_links();
 }
@@ -100,6 +100,9 @@ void world::use_group() {
     static_cast<void>(n.core->transfer(chance_.pick(ids_)));
   if (chance_.chance(weather_.compact))
     compact(n);
+  // No draw where nobody is dismissed: what seeds bring there stays as it is.
+  if (weather_.dismiss > 0 && chance_.chance(weather_.dismiss))
+    dismiss(n);
   drain(n);
 }
 
@@ -179,6 +182,7 @@ weather weather_of(std::uint64_t seed) {
   using enum adversary_kind;
   w.adversary = chance.pick(
       std::vector{torn, torn, torn, swizzle, rolling, bridge, flapping, deaf});
+  w.dismiss = some(20'000, 200'000);
   return w;
 }
 

@@ -28,8 +28,6 @@ constexpr std::size_t clogged_max = 10;
 /// before it wants to lead.
 constexpr std::uint64_t calm_ms = 3'000;
 
-enum trace_of : std::uint64_t { started = 1, crashed, delivered, led, applied };
-
 } // namespace
 
 world::world(std::uint64_t seed, const weather& w)
@@ -60,6 +58,11 @@ raft::configuration world::first_members(node_id of) const {
 
 void world::start(node& n) {
   auto& d = disks_.at(n.id);
+  if (d.given_up) {
+    d.drop_tables();
+    n.gone = true;
+    return;
+  }
   // A crash between the import of a snapshot and the compaction to it.
   if (d.imported.last == d.tables.applied
       && d.imported.last.index > d.snapshot.last.index)
@@ -76,29 +79,37 @@ void world::start(node& n) {
   s.memory_bytes_max = 2'000;
   n.tables = d.tables;
   const auto stored = d.load();
-  checker_.starts(n.id, stored, s.members);
+  checker_.starts(n.id, stored,
+                  stored.floor == raft::log_position{} ? s.members
+                                                       : raft::configuration{});
   n.core.emplace(s, stored, d.tables.applied.index);
   n.commit_seen = n.core->commit();
   n.tick_at = now_;
-  trace(started, n.id.value);
+  trace(event::started, n.id.value);
 }
 
 void world::crash(node& n) {
   disks_.at(n.id).lose_unsynced(chance_);
+  forget(n);
+  n.gone = false;
+  n.down_until = now_ + chance_.between(0, 5'000);
+  ++report_.crashes;
+  trace(event::crashed, n.id.value);
+}
+
+void world::forget(node& n) {
   n.core.reset();
   n.clients.clear();
   n.reads.clear();
   n.installing.reset();
   n.sending.clear();
   n.readings.clear();
-  n.down_until = now_ + chance_.between(0, 5'000);
-  ++report_.crashes;
-  trace(crashed, n.id.value);
 }
 
-void world::trace(std::uint64_t what, std::uint64_t detail) {
+void world::trace(event what, std::uint64_t detail) {
+  const auto kind = static_cast<std::uint64_t>(what) << 16U;
   report_.trace =
-      random(report_.trace ^ (now_ << 32U) ^ (what << 16U) ^ detail).next();
+      random(report_.trace ^ (now_ << 32U) ^ kind ^ detail).next();
 }
 
 // -- time ---------------------------------------------------------------------
@@ -108,10 +119,12 @@ void world::step() {
   ++report_.steps;
   deliver();
   for (auto& [_, n] : nodes_) {
-    if (!n.core && now_ >= n.down_until)
+    if (!n.core && !n.gone && now_ >= n.down_until)
       start(n);
     if (runs(n))
       live(n);
+    else if (n.gone && now_ >= n.paused_until)
+      live_without(n);
   }
 }
 
@@ -138,32 +151,41 @@ void world::deliver() {
   for (auto& l : due) {
     const auto to = std::visit([](const auto& m) { return m.to; }, l);
     auto& n = nodes_.at(to);
-    if (!n.core)
+    if (!n.core && !n.gone)
       continue;
-    if (runs(n))
-      receive(n, l);
-    else
+    if (now_ < n.paused_until)
       post_.emplace(n.paused_until, std::move(l));
+    else if (n.gone)
+      hear(n, l);
+    else
+      receive(n, l);
   }
 }
 
 void world::receive(node& n, const letter& l) {
   if (const auto* m = std::get_if<raft::message>(&l)) {
-    trace(delivered, m->from.value * 64 + m->to.value * 8 + m->body.index());
+    trace(event::delivered,
+          m->from.value * 64 + m->to.value * 8 + m->body.index());
     n.heard[m->from] = now_;
     n.core->step(*m);
+  } else if (const auto* s = std::get_if<snapshot_message>(&l)) {
+    receive(n, *s);
   } else {
-    const auto& s = std::get<snapshot_message>(l);
-    if (s.term == n.core->term()) {
-      n.installing = s;
-      // Now and then it takes so long to look through that others have led
-      // meanwhile.
-      n.install_at = now_;
-      if (chance_.chance(200'000))
-        n.install_at += chance_.between(0, 4'000);
-    }
+    receive(n, std::get<dismissal_message>(l));
   }
-  drain(n);
+  if (n.core)
+    drain(n);
+}
+
+void world::receive(node& n, const snapshot_message& s) {
+  if (s.term != n.core->term())
+    return;
+  n.installing = s;
+  // Now and then it takes so long to look through that others have led
+  // meanwhile.
+  n.install_at = now_;
+  if (chance_.chance(200'000))
+    n.install_at += chance_.between(0, 4'000);
 }
 
 void world::live(node& n) {
@@ -256,7 +278,7 @@ void world::carry_out(node& n, raft::output& out) {
     ++report_.leaders;
     if (outages_)
       outages_->elected(now_);
-    trace(led, n.id.value);
+    trace(event::led, n.id.value);
   }
   if (out.state)
     checker_.persists(n.id, *out.state);
@@ -305,7 +327,7 @@ void world::apply(node& n, const raft::entry& e) {
     throw violation{"an entry is applied out of order"};
   n.tables.apply(e);
   checker_.applies(n.id, e, n.tables);
-  trace(applied, n.id.value * 1'000'000 + e.index.value);
+  trace(event::applied, n.id.value * 1'000'000 + e.index.value);
   const auto client = n.clients.find(e.index);
   if (client == n.clients.end())
     return;
@@ -471,7 +493,9 @@ std::string world::scene() const {
   for (const auto& [id, n] : nodes_) {
     out << "  node " << id.value;
     if (!n.core) {
-      out << " is down\n";
+      const auto& floor = disks_.at(id).floor;
+      out << (n.gone ? " gave its replica up at " : " is down, floor ")
+          << floor.term.value << ':' << floor.index.value << '\n';
       continue;
     }
     const auto& c = *n.core;
@@ -501,6 +525,8 @@ void report::add(const report& other) {
   crashes += other.crashes;
   changes += other.changes;
   snapshots += other.snapshots;
+  given_up += other.given_up;
+  begun_anew += other.begun_anew;
   healed_after_ms = std::max(healed_after_ms, other.healed_after_ms);
   episodes.insert(episodes.end(), other.episodes.begin(), other.episodes.end());
 }
@@ -514,6 +540,8 @@ void report::tell(board& line, double seconds) const {
       .add("crashes", crashes)
       .add("changes", changes)
       .add("snapshots", snapshots)
+      .add("given_up", given_up)
+      .add("begun_anew", begun_anew)
       .add("healed_ms_max", healed_after_ms);
   if (!episodes.empty()) {
     const auto all = [this](std::uint64_t outages::episode::*part,

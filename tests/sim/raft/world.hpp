@@ -36,6 +36,7 @@ struct weather {
   std::uint64_t cut = 0;      ///< links, by the adversary
   std::uint64_t change = 0;   ///< of the members
   std::uint64_t transfer = 0;
+  std::uint64_t dismiss = 0; ///< of who is no member
   std::uint64_t compact = 0;
   std::uint64_t propose = 0;
   std::uint64_t read = 0;
@@ -67,6 +68,8 @@ struct report {
   std::uint64_t crashes = 0;
   std::uint64_t changes = 0;
   std::uint64_t snapshots = 0;
+  std::uint64_t given_up = 0;   ///< replicas
+  std::uint64_t begun_anew = 0; ///< where one was given up before
   std::uint64_t healed_after_ms = 0;      ///< of several: the longest
   std::vector<outages::episode> episodes; ///< where P6 was judged
 
@@ -93,6 +96,14 @@ public:
   std::string scene() const;
 
 private:
+  enum class event : std::uint64_t {
+    started = 1,
+    crashed,
+    delivered,
+    led,
+    applied,
+    left, ///< its replica was given up
+  };
   struct snapshot_message {
     node_id from;
     node_id to;
@@ -100,7 +111,14 @@ private:
     raft::snapshot_meta meta;
     machine state;
   };
-  using letter = std::variant<raft::message, snapshot_message>;
+  /// What gives replicas up is not the core's: the leader's shell says it.
+  struct dismissal_message {
+    node_id from;
+    node_id to;
+    raft::log_position at;
+  };
+  using letter =
+      std::variant<raft::message, snapshot_message, dismissal_message>;
   struct waiting_client {
     term_id term;
     std::uint64_t id;
@@ -113,7 +131,9 @@ private:
   };
   struct node {
     node_id id;
-    std::optional<raft::fsm> core; ///< none while it is down
+    std::optional<raft::fsm> core; ///< none while it is down, or gone
+    /// It runs, and has given its replica up.
+    bool gone = false;
     machine tables;
     std::map<log_index, waiting_client> clients;
     std::map<std::uint64_t, log_index> reads; ///< context -> floor
@@ -138,11 +158,18 @@ private:
   raft::configuration first_members(node_id of) const;
   void start(node& n);
   void crash(node& n);
+  /// The member is no more, by a crash or because it was dismissed.
+  static void forget(node& n);
   void step();
   void deliver();
   void unclog();
   void receive(node& n, const letter& l);
+  void receive(node& n, const snapshot_message& s);
+  void receive(node& n, const dismissal_message& d);
+  /// By a node that is gone.
+  void hear(node& n, const letter& l);
   void live(node& n);
+  void live_without(node& n);
   void install(node& n);
   /// Carries out what the core says, until it says nothing more.
   void drain(node& n);
@@ -166,11 +193,12 @@ private:
   void read(node& n);
   void change(node& n);
   void compact(node& n);
+  void dismiss(node& n);
   void check_quorum(const node& n) const;
   bool agrees() const;
   node* some_leader();
   bool runs(const node& n) const { return n.core && now_ >= n.paused_until; }
-  void trace(std::uint64_t what, std::uint64_t detail);
+  void trace(event what, std::uint64_t detail);
 
   weather weather_;
   random chance_;
