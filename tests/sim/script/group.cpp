@@ -53,6 +53,10 @@ std::vector<node_id> group::ids() const {
 
 void group::start(node_id id) {
   auto& n = at(id);
+  if (n.store.given_up) {
+    n.gone = true;
+    return;
+  }
   n.applied = n.store.tables.applied;
   n.core.emplace(n.settings, n.store.load(), n.applied.index);
   n.newest_write = 0;
@@ -61,13 +65,20 @@ void group::start(node_id id) {
 }
 
 void group::crash(node_id id) {
-  auto& n = running(id);
+  auto& n = at(id).gone ? at(id) : running(id);
   disk kept;
   kept.state = n.store.state;
   kept.snapshot = n.store.snapshot;
   kept.log = n.store.log;
   kept.tables = n.store.tables;
+  kept.floor = n.store.floor;
+  kept.given_up = n.store.given_up;
   n.store = std::move(kept);
+  n.gone = false;
+  forget(n);
+}
+
+void group::forget(node& n) {
   n.core.reset();
   n.writing.clear();
   n.installing.reset();
@@ -166,6 +177,14 @@ void group::snapshot_over(node_id id, node_id to) {
   auto& n = running(id);
   n.core->snapshot_over(to);
   drain(n);
+}
+
+void group::dismiss(node_id id, node_id to) {
+  auto& n = running(id);
+  if (const auto at = n.core->dismissal(to))
+    post(dismissal_letter{id, to, *at});
+  else
+    say(id, "refuses: " + at.error().message);
 }
 
 void group::answer_fetch(node_id id, node_id to, bool nothing) {
@@ -324,15 +343,27 @@ void group::install(node& n) {
 
 // -- the post -----------------------------------------------------------------
 
+std::string group::name_of(const letter& l) {
+  if (const auto* m = std::get_if<raft::message>(&l))
+    return kind_of(*m);
+  return std::holds_alternative<snapshot_letter>(l) ? "snapshot" : "dismissal";
+}
+
+std::string group::line_of(const letter& l) {
+  if (const auto* m = std::get_if<raft::message>(&l))
+    return show(*m);
+  const auto way =
+      std::visit([](const auto& m) { return name(m.from) + "->" + name(m.to); },
+                 l);
+  if (const auto* d = std::get_if<dismissal_letter>(&l))
+    return way + " dismissal at " + show(d->at);
+  const auto& s = std::get<snapshot_letter>(l);
+  return way + " t" + std::to_string(s.term.value) + " snapshot "
+         + show(s.meta.last) + show(s.meta.members);
+}
+
 void group::post(letter l) {
-  const auto text = [&] {
-    if (const auto* m = std::get_if<raft::message>(&l))
-      return show(*m);
-    const auto& s = std::get<snapshot_letter>(l);
-    return name(s.from) + "->" + name(s.to) + " t"
-           + std::to_string(s.term.value) + " snapshot " + show(s.meta.last)
-           + show(s.meta.members);
-  }();
+  const auto text = line_of(l);
   const auto lost = std::visit(
       [this](const auto& m) {
         return std::ranges::any_of(
@@ -356,24 +387,57 @@ bool group::is_held(const letter& l) const {
 void group::receive(const letter& l) {
   const auto from = std::visit([](const auto& m) { return m.from; }, l);
   const auto to = std::visit([](const auto& m) { return m.to; }, l);
-  const auto* m = std::get_if<raft::message>(&l);
-  const auto what = name(from) + ": " + (m ? kind_of(*m) : "snapshot");
+  const auto what = name(from) + ": " + name_of(l);
   auto& n = at(to);
+  if (n.gone && !is_called_back(n, l)) {
+    say(to, "is gone and ignores " + what);
+    return;
+  }
   if (!n.core) {
     say(to, "is down and misses " + what);
     return;
   }
   say(to, "hears " + what);
-  if (m) {
-    n.core->step(*m);
-    drain(n);
-  } else if (const auto& s = std::get<snapshot_letter>(l);
-             s.term == n.core->term()) {
-    n.installing = s;
-    install(n);
-  } else {
-    say(to, "ignores a snapshot of another term");
+  std::visit([&](const auto& m) { receive(n, m); }, l);
+}
+
+void group::receive(node& n, const raft::message& m) {
+  n.core->step(m);
+  drain(n);
+}
+
+void group::receive(node& n, const snapshot_letter& s) {
+  if (s.term != n.core->term()) {
+    say(s.to, "ignores a snapshot of another term");
+    return;
   }
+  n.installing = s;
+  install(n);
+}
+
+void group::receive(node& n, const dismissal_letter& d) {
+  if (const auto may = n.core->may_give_up(d.at); !may) {
+    say(d.to, "stays: " + may.error().message);
+    return;
+  }
+  n.store.begin_give_up(d.at, n.newest_write);
+  n.store.finish(n.newest_write);
+  forget(n);
+  n.gone = true;
+  n.applied = {};
+  say(d.to, "gives its replica up");
+}
+
+bool group::is_called_back(node& n, const letter& l) {
+  const auto* m = std::get_if<raft::message>(&l);
+  if (!m || !raft::fsm::calls_back(*m, n.store.floor))
+    return false;
+  const auto id = n.settings.self;
+  say(id, "begins anew");
+  n.store.begin_anew();
+  n.gone = false;
+  start(id);
+  return true;
 }
 
 void group::deliver_all() {
@@ -393,8 +457,7 @@ void group::deliver_all() {
 std::vector<std::size_t> group::chosen(const choice& c) const {
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < post_.size(); ++i) {
-    const auto* m = std::get_if<raft::message>(&post_[i]);
-    const auto kind = m ? kind_of(*m) : "snapshot";
+    const auto kind = name_of(post_[i]);
     const auto fits = std::visit(
         [&](const auto& l) { return c.way.fits(l.from, l.to); }, post_[i]);
     if (fits && (c.kind.empty() || c.kind == kind))
@@ -444,7 +507,9 @@ void group::forge(const raft::message& m) {
 void group::show_state(node_id id) {
   const auto& n = at(id);
   if (!n.core) {
-    say(id, "is down");
+    say(id, n.gone ? "is gone, term " + std::to_string(n.store.state.term.value)
+                         + ", floor " + show(n.store.floor)
+                   : "is down");
     return;
   }
   const auto& c = *n.core;

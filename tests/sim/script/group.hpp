@@ -46,6 +46,8 @@ public:
   void compact(node_id id, log_index upto);
   void send_snapshot(node_id id, node_id to);
   void snapshot_over(node_id id, node_id to);
+  /// Says to one that is no member that it may give its replica up.
+  void dismiss(node_id id, node_id to);
   /// Reads what the core wants for `to`; or says it is not there.
   void answer_fetch(node_id id, node_id to, bool nothing);
 
@@ -80,10 +82,17 @@ private:
     term_id term;
     raft::snapshot_meta meta;
   };
-  using letter = std::variant<raft::message, snapshot_letter>;
+  struct dismissal_letter {
+    node_id from;
+    node_id to;
+    raft::log_position at;
+  };
+  using letter =
+      std::variant<raft::message, snapshot_letter, dismissal_letter>;
   struct node {
     raft::fsm::settings settings;
-    std::optional<raft::fsm> core; ///< none while it is down
+    std::optional<raft::fsm> core; ///< none while it is down, or gone
+    bool gone = false;             ///< runs, and gave its replica up
     disk store;
     raft::log_position applied;
     std::uint64_t now_ms = 0;
@@ -105,9 +114,17 @@ private:
   void install(node& n);
   void post(letter l);
   void receive(const letter& l);
+  void receive(node& n, const raft::message& m);
+  void receive(node& n, const snapshot_letter& s);
+  void receive(node& n, const dismissal_letter& d);
+  /// False if a node without a replica has no reason to begin anew.
+  bool is_called_back(node& n, const letter& l);
+  static std::string name_of(const letter& l);
+  static std::string line_of(const letter& l);
   std::vector<std::size_t> chosen(const choice& c) const;
   bool is_held(const letter& l) const;
   static std::string describe(const raft::fsm& core);
+  static void forget(node& n);
 
   std::map<node_id, node> nodes_;
   std::deque<letter> post_;

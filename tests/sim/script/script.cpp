@@ -118,17 +118,21 @@ private:
   }
 
   // disk N [term T] [vote V] [snapshot I@T{members}] [applied I] [log T...]
+  //        [floor I@T]
   void fill_disk(arguments args) {
     auto& d = group_.disk_of(node(args[0]));
     std::string kind;
     for (const auto& a : args.subspan(1)) {
-      if (std::set<std::string>{"term", "vote", "snapshot", "applied", "log"}
+      if (std::set<std::string>{"term", "vote",  "snapshot", "applied",
+                                "log",  "floor"}
               .contains(a))
         kind = a;
       else if (kind == "term")
         d.state.term = term_id{number(a)};
       else if (kind == "vote")
         d.state.vote = node(a);
+      else if (kind == "floor")
+        d.floor = position(a);
       else if (kind == "snapshot")
         set_snapshot(d, a);
       else if (kind == "applied")
@@ -207,6 +211,9 @@ private:
     const auto way = link_of(args[0]);
     group_.snapshot_over(way.from, way.to);
   }
+  void dismiss(arguments args) {
+    group_.dismiss(node(args[0]), node(args[1]));
+  }
   void answer(arguments args) {
     const auto way = link_of(args[0]);
     group_.answer_fetch(way.from, way.to,
@@ -266,6 +273,7 @@ const std::map<std::string, player::command> player::commands{
     {"compact", {&player::compact, 2, false}},
     {"snapshot", {&player::snapshot, 1, true}},
     {"snapshot-over", {&player::snapshot_over, 1, true}},
+    {"dismiss", {&player::dismiss, 2, true}},
     {"answer", {&player::answer, 1, true}},
     {"deliver", {&player::deliver, 0, true}},
     {"drop", {&player::drop, 1, false}},
