@@ -35,6 +35,19 @@ TEST_CASE("S1, S5, S6: no seed breaks what the paper promises") {
   CHECK(sum.begun_anew > 100);
 }
 
+TEST_CASE("S1: nothing is lost by those who give their replicas up") {
+  report sum;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    CAPTURE(seed); // again: raft_sim --world departures --seed N
+    const auto r = run(seed, trouble_ms, departures(seed));
+    CAPTURE(r.scene);
+    REQUIRE(r.violation == "");
+    sum.add(r);
+  }
+  CHECK(sum.given_up > 500);
+  CHECK(sum.begun_anew > 500);
+}
+
 TEST_CASE("S4: writes return after each adversary") {
   for (const auto* name :
        {"torn", "swizzle", "rolling", "bridge", "flapping", "deaf"}) {

@@ -18,6 +18,7 @@ play() {
   fi
 }
 play random 600
+play departures 400
 for adversary in swizzle rolling bridge flapping deaf; do
   play $adversary 25
 done

@@ -186,6 +186,30 @@ weather weather_of(std::uint64_t seed) {
   return w;
 }
 
+weather departures(std::uint64_t seed) {
+  random chance(seed ^ 0x646570617274U);
+  const auto one_of = [&](std::vector<std::uint64_t> values) {
+    return chance.pick(values);
+  };
+  weather w;
+  w.nodes = chance.between(4, 6);
+  w.voters = chance.between(2, 3);
+  w.loss = one_of({0, 10'000, 50'000});
+  w.twice = one_of({0, 10'000});
+  w.delay_ms = one_of({2, 20, 100});
+  w.sync_ms = one_of({1, 10, 100});
+  w.crash = one_of({500, 2'000});
+  w.pause = one_of({0, 2'000, 4'000});
+  w.cut = one_of({2'000, 4'000, 10'000});
+  w.change = one_of({10'000, 30'000});
+  w.transfer = one_of({0, 1'000});
+  w.dismiss = 200'000;
+  w.compact = one_of({0, 3'000});
+  w.propose = one_of({20'000, 100'000});
+  w.read = 20'000;
+  return w;
+}
+
 weather adversity(adversary_kind kind, std::uint64_t seed) {
   random chance(seed ^ 0x616476657273U);
   const auto one_of = [&](std::vector<std::uint64_t> values) {

@@ -52,6 +52,8 @@ struct weather {
 
 /// What a seed brings: each kind of trouble much, a little, or not at all.
 weather weather_of(std::uint64_t seed);
+/// Small groups whose members come and go, and give their replicas up.
+weather departures(std::uint64_t seed);
 /// Little goes wrong but what the adversary does, so that it can be judged.
 weather adversity(adversary_kind kind, std::uint64_t seed);
 

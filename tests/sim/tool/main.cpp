@@ -1,7 +1,7 @@
 // Runs seeds of the simulation:
 //   raft_sim [--world NAME] [--seed N] [--count N] [--ms N] [--failures N]
-// It ends early after so many failures. Worlds: random (the default) and each
-// adversary (tests/sim/README.md).
+// It ends early after so many failures. Worlds: random (the default) and those
+// of tests/sim/README.md.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -103,6 +103,10 @@ int main(int argc, char** argv) {
     return usage();
   if (o->world == "random")
     return play(*o, [&](std::uint64_t seed) { return sim::run(seed, o->ms); });
+  if (o->world == "departures")
+    return play(*o, [&](std::uint64_t seed) {
+      return sim::run(seed, o->ms, sim::departures(seed));
+    });
   if (o->world == "groups")
     return play(
         *o, [&](std::uint64_t seed) { return sim::run_fleet(seed, o->ms); });
