@@ -36,6 +36,7 @@ FLAGS = ("-std=c++23", "-O1", "-D_GLIBCXX_ASSERTIONS", "-w")
 PROCESSES = 2
 FIRST_BATCH = 25
 # Seeds of the other worlds take longer and are not as many.
+WORLDS_OF_ONE_GROUP = ("random", "departures")
 SEEDS_OF_WORLD = 50
 MS_OF_WORLD = {"groups": 2_000}
 # Against bugs that never end or fill the memory; no verdict is taken from it. Of the
@@ -144,7 +145,7 @@ def world_of(patch):
 
 
 def seeds_of(world, options):
-    return options.seeds if world == "random" else min(options.seeds, SEEDS_OF_WORLD)
+    return options.seeds if world in WORLDS_OF_ONE_GROUP else min(options.seeds, SEEDS_OF_WORLD)
 
 
 def first_failure(program, world, options):
@@ -192,7 +193,7 @@ def judge(patch, objects, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="only patches whose name has this in it")
-    parser.add_argument("--seeds", type=int, default=4000, help="budget of each bug, in the random world")
+    parser.add_argument("--seeds", type=int, default=4000, help="budget of each bug, in a world of one group")
     parser.add_argument("--ms", type=int, default=60_000, help="of trouble, per seed")
     options = parser.parse_args()
     patches = [each for each in sorted(PATCHES.glob("*.patch"))
