@@ -112,6 +112,7 @@ TEST_CASE("damaged values of the log are found when it is loaded") {
   };
   const auto state_key = codec::meta_key(group, codec::meta_part::hard_state);
   const auto snapshot_key = codec::meta_key(group, codec::meta_part::snapshot);
+  const auto floor_key = codec::meta_key(group, codec::meta_part::floor);
   const row rows[] = {
     {"format byte", flip(0, 0x80)},
     {"kind", flip(1, 0x40)},
@@ -135,6 +136,10 @@ TEST_CASE("damaged values of the log are found when it is loaded") {
     {"snapshot with a huge count",
      put(false, snapshot_key, "\1" + std::string(16, '\0')
                                 + std::string(24, '\xff'))},
+    {"floor empty", put(false, floor_key, "")},
+    {"floor cut", put(false, floor_key, std::string("\1\1\0", 3))},
+    {"floor neither given up nor not",
+     put(false, floor_key, "\1" + std::string(16, '\1') + "\2")},
   };
   for (const auto& r : rows) {
     CAPTURE(r.name);

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t no_limit = 1 << 30;
 constexpr std::uint64_t groups = 3;
+constexpr std::uint64_t never_given_up = 0;
 
 struct stored {
   std::uint64_t term;
@@ -25,6 +26,8 @@ struct log_model {
   raft::hard_state state;
   std::uint64_t compacted = 0;
   std::map<std::uint64_t, stored> entries;
+  raft::log_position floor;
+  bool given_up = false;
   bool operator==(const log_model&) const = default;
   std::uint64_t last() const {
     return entries.empty() ? compacted : entries.rbegin()->first;
@@ -74,12 +77,17 @@ private:
   }
 
   void step() {
-    switch (pick(0, 9)) {
+    switch (pick(0, 11)) {
       case 0:
         return compact();
       case 1:
         REQUIRE(disk_.on().tables().flush().has_value());
+        before_drop_.clear();
         return;
+      case 10:
+        return give_up_or_begin_anew();
+      case 11:
+        return drop();
       case 2:
       case 3:
         return commit();
@@ -89,7 +97,9 @@ private:
   }
 
   raft::append_batch random_batch(model& next) {
-    const auto id = pick(0, groups - 1);
+    auto id = pick(0, groups - 1);
+    if (next[id].given_up)
+      id = never_given_up;
     auto& log = next[id];
     raft::append_batch batch{partition_id{id}, {}, {}};
     const auto term = log.state.term.value + pick(0, 1);
@@ -144,6 +154,36 @@ private:
     log.entries.erase(log.entries.begin(), log.entries.upper_bound(upto));
   }
 
+  void give_up_or_begin_anew() {
+    const auto id = pick(1, groups - 1);
+    auto& log = acknowledged_[id];
+    auto& logs = disk_.on().logs();
+    if (log.given_up) {
+      REQUIRE(logs.begin_anew(partition_id{id}).has_value());
+      log.given_up = false;
+      return;
+    }
+    const raft::log_position floor{
+      term_id{log.state.term.value + pick(0, 1)},
+      log_index{log.last() + pick(0, 3)}};
+    REQUIRE(logs.give_up(partition_id{id}, floor).has_value());
+    log_model left;
+    left.state = floor.term == log.state.term
+                   ? log.state
+                   : raft::hard_state{floor.term, {}};
+    left.floor = std::max(log.floor, floor);
+    left.given_up = true;
+    log = left;
+  }
+
+  /// Until the next flush the power's loss may bring the tables back.
+  void drop() {
+    const auto id = pick(0, groups - 1);
+    REQUIRE(disk_.on().tables().drop_group(partition_id{id}).has_value());
+    before_drop_[id] = std::max(before_drop_[id], applied_[id]);
+    applied_[id] = 0;
+  }
+
   /// Both rows say at which position they were written, in two tables.
   void commit() {
     const auto id = partition_id{pick(0, groups - 1)};
@@ -164,6 +204,8 @@ private:
       auto& log = found[id];
       log.state = loaded->state;
       log.compacted = loaded->snapshot.last.index.value;
+      log.floor = loaded->floor;
+      log.given_up = loaded->given_up;
       const auto entries
         = logs.read(partition_id{id}, loaded->snapshot.last.index.next(),
                     loaded->last.next(), no_limit);
@@ -195,7 +237,7 @@ private:
       const auto at = disk_.on().tables().applied(partition_id{id});
       REQUIRE_MESSAGE(at.has_value(), at.error().message);
       const auto index = at->index.value;
-      CHECK(index <= applied_[id]);
+      CHECK(index <= std::max(applied_[id], before_drop_[id]));
       applied_[id] = index;
       const auto reader = disk_.on().tables().reader(partition_id{id});
       std::uint64_t rows = 0;
@@ -209,6 +251,7 @@ private:
       CHECK(reader->get(table_id::config, "row") == expected);
       CHECK(reader->get(table_id::gray, "row") == expected);
     }
+    before_drop_.clear();
   }
 
   std::mt19937_64 random_;
@@ -217,6 +260,8 @@ private:
   /// What an append that failed may have led to.
   std::optional<model> in_doubt_;
   std::map<std::uint64_t, std::uint64_t> applied_;
+  /// What was applied to tables whose drop is not flushed yet.
+  std::map<std::uint64_t, std::uint64_t> before_drop_;
 };
 
 } // namespace
