@@ -158,7 +158,7 @@ struct member_survey {
   struct row {
     pb::MemberRecord record;
     member_state state = member_state::starting; ///< as this node sees it
-    std::size_t held = 0; ///< groups with a copy there, voting or not
+    std::size_t held = 0; ///< groups with a replica there; 0: did not answer
     std::size_t votes = 0;
     std::size_t leads = 0;
   };

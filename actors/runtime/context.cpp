@@ -78,6 +78,16 @@ caf::actor event_directory::space(std::string_view space) const {
   return find(mutex_, spaces_, view_of(space, {}));
 }
 
+std::vector<caf::actor> event_directory::groups_where(
+    const std::function<bool(const key_view&)>& is_so) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<caf::actor> found;
+  for (const auto& [key, actor] : groups_)
+    if (is_so(key.view()))
+      found.push_back(caf::actor_cast<caf::actor>(actor));
+  return found;
+}
+
 std::vector<caf::actor> event_directory::groups() const {
   return all(mutex_, groups_);
 }

@@ -101,6 +101,10 @@ public:
                                 std::string_view group) const;
   caf::actor space(std::string_view space) const;
 
+  /// Of all groups, by namespace and group, that are so.
+  std::vector<caf::actor>
+  groups_where(const std::function<bool(const key_view&)>& is_so) const;
+
   /// All of them, for tests that kill them.
   std::vector<caf::actor> groups() const;
   std::vector<caf::actor> spaces() const;

@@ -50,7 +50,9 @@ private:
     const auto& all = parts_->handles.replicas;
     return group < all.size() ? all[group].load() : member_actor{};
   }
+  void call(partition_id group, raft_in said);
   void serve(node_id from, pb::PeerCall& call);
+  void serve_read(node_id from, pb::PeerCall& call);
   void answer_call_of(node_id from, std::uint64_t id,
                       const model::outcome& outcome);
   void fail_call(node_id from, std::uint64_t id, const error& why);
@@ -126,6 +128,8 @@ void door_state::take(const peer_traffic& m) {
   for (auto& [group, messages] : by_group)
     if (const auto to = replica(group.value))
       self_->send(to, std::move(messages));
+    else
+      call(group, std::move(messages));
   if (const auto distro = parts_->handles.distro.load())
     for (auto& each : *in.mutable_distro())
       if (const node_id from{each.from()};
@@ -162,7 +166,40 @@ void door_state::received(node_id from, std::size_t bytes) {
               peer_received{std::exchange(untold, 0)});
 }
 
+/// It may be a member again; what is said is said again.
+void door_state::call(partition_id group, raft_in said) {
+  if (const auto supervisor = parts_->handles.supervisor.load())
+    self_->send(supervisor, group_called{group, std::move(said)});
+}
+
+void door_state::serve_read(node_id from, pb::PeerCall& call) {
+  const auto id = call.id();
+  const auto to = parts_->handles.partition_server.load();
+  if (!to) {
+    fail_call(from, id, {errc::unavailable, "nothing can be read here now"});
+    return;
+  }
+  self_
+      ->request(to, peer_answer_timeout,
+                read_partition{partition_id{call.group()},
+                               std::move(*call.mutable_read())})
+      .then(
+          [this, from, id](const std::string& bytes) {
+            auto answer = std::make_shared<pb::PeerAnswer>();
+            answer->set_id(id);
+            answer->set_read(bytes);
+            send_answer(from, std::move(answer));
+          },
+          [this, from, id](const caf::error& e) {
+            fail_call(from, id, api::from_caf(e));
+          });
+}
+
 void door_state::serve(node_id from, pb::PeerCall& call) {
+  if (call.has_read()) {
+    serve_read(from, call);
+    return;
+  }
   const auto id = call.id();
   const auto to = replica(call.group());
   if (!to) {
@@ -273,7 +310,8 @@ cluster::member_facts facts_of(const pb::PeerHello& hello) {
           .region = hello.region(),
           .zone = hello.zone(),
           .serving = hello.serving(),
-          .draining = hello.draining()};
+          .draining = hello.draining(),
+          .shows = {hello.shows().begin(), hello.shows().end()}};
 }
 
 result<void> check_hello(const pb::PeerHello& theirs, const pb::PeerHello& own,
@@ -350,6 +388,7 @@ peer_parts peers_of(const supervisor_parts& parts) {
     out.set_zone(now.zone);
     out.set_serving(now.serving);
     out.set_draining(now.draining);
+    out.mutable_shows()->Assign(now.shows.begin(), now.shows.end());
     return out;
   };
   const auto peers = [&context = parts.context, self = parts.self] {

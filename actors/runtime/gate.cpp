@@ -88,6 +88,7 @@ public:
   void received(const peer_received& m);
   caf::result<model::outcome> propose(const propose_at& m);
   caf::result<log_index> read(const read_at& m);
+  caf::result<std::string> read(const read_partition_at& m);
   /// Of the other node's door, which answers so.
   void answer(const answer_call& m);
   void answered(const calls_answered& m) {
@@ -120,7 +121,7 @@ private:
   result<void> read_hello(const link& l, const peer_hello& m);
   peer_hello own_hello(const link& l) const;
   void on_down(const caf::down_msg& m);
-  pb::PeerCall& begin_call(link& l, bool write);
+  pb::PeerCall& begin_call(link& l, peer_calls::kind what);
   template <class Message>
   void tell_membership(Message m) {
     if (const auto to = parts_->handles.membership.load())
@@ -395,7 +396,7 @@ caf::result<model::outcome> gate_state::propose(const propose_at& m) {
   auto* l = linked(m.to);
   if (!l)
     return api::to_caf(no_way(m.to));
-  auto& out = begin_call(*l, true);
+  auto& out = begin_call(*l, peer_calls::kind::write);
   out.set_group(m.group.value);
   out.set_command(m.command->SerializeAsString());
   return caf::delegated<model::outcome>{};
@@ -405,13 +406,23 @@ caf::result<log_index> gate_state::read(const read_at& m) {
   auto* l = linked(m.to);
   if (!l)
     return api::to_caf(no_way(m.to));
-  begin_call(*l, false).set_group(m.group.value);
+  begin_call(*l, peer_calls::kind::barrier).set_group(m.group.value);
   return caf::delegated<log_index>{};
 }
 
-pb::PeerCall& gate_state::begin_call(link& l, bool write) {
+caf::result<std::string> gate_state::read(const read_partition_at& m) {
+  auto* l = linked(m.to);
+  if (!l)
+    return api::to_caf(no_way(m.to));
+  auto& out = begin_call(*l, peer_calls::kind::read);
+  out.set_group(m.group.value);
+  out.set_read(m.read);
+  return caf::delegated<std::string>{};
+}
+
+pb::PeerCall& gate_state::begin_call(link& l, peer_calls::kind what) {
   flush_later();
-  return calls_.begin(l.peer.id, write, reply{self_},
+  return calls_.begin(l.peer.id, what, reply{self_},
                       parts_->time.steady() + peer_answer_timeout, l.due);
 }
 
@@ -444,6 +455,7 @@ gate_impl::behavior_type gate(pointer self, const peer_parts& parts) {
       [&s](const distro_out& m) { s.collect(m); },
       [&s](const propose_at& m) { return s.propose(m); },
       [&s](const read_at& m) { return s.read(m); },
+      [&s](const read_partition_at& m) { return s.read(m); },
       [&s](const calls_answered& m) { s.answered(m); },
       [&s](const answer_call& m) { s.answer(m); },
       [&s](const offer_at& m) {

@@ -43,6 +43,8 @@ struct log_writer_state {
 using pointer = actor_type::stateful_pointer<log_writer_state>;
 
 void flush(pointer self, raft::log_store& logs, node_figures& figures) {
+  if (self->state.batches.empty())
+    return;
   auto batches = std::exchange(self->state.batches, {});
   auto notices = std::exchange(self->state.notices, {});
   if (const auto done = logs.append(batches); !done) {
@@ -57,6 +59,23 @@ void flush(pointer self, raft::log_store& logs, node_figures& figures) {
   for (auto& n : notices)
     caf::anon_send<caf::message_priority::high>(n.replica,
                                                 log_written{n.write});
+}
+
+/// After the appends that came before. A store that refuses what does not fit to
+/// its log goes on; any other error is like one of an append.
+template <class F>
+caf::result<api::done> change(pointer self, F&& f, raft::log_store& logs,
+                              node_figures& figures) {
+  flush(self, logs, figures);
+  const result<void> done = f();
+  if (done)
+    return api::done{};
+  if (done.error().code != errc::invalid_argument) {
+    spdlog::critical("log write failed, the replicas stop: {}",
+                     done.error().message);
+    self->quit(caf::exit_reason::unhandled_exception);
+  }
+  return api::to_caf(done.error());
 }
 
 actor_type::behavior_type log_writer(pointer self, raft::log_store* logs,
@@ -75,6 +94,14 @@ actor_type::behavior_type log_writer(pointer self, raft::log_store* logs,
       if (!found)
         return api::to_caf(found.error());
       return std::move(*found);
+    },
+    [=](const give_up_log& m) {
+      return change(self, [&] { return logs->give_up(m.group, m.dismissal); },
+                    *logs, *figures);
+    },
+    [=](const begin_log_anew& m) {
+      return change(self, [&] { return logs->begin_anew(m.group); }, *logs,
+                    *figures);
     },
     [=](const flush_log&) { flush(self, *logs, *figures); },
   };

@@ -56,13 +56,14 @@ struct node::impl {
               options.naming,
               configs,
               services,
-              [this](partition_id p) { return handles.replicas[p.value].load(); },
-              [this](partition_id p) -> api::state_actor {
-                return handles.worker_of(p);
-              },
+              [this](partition_id p) { return handles.writer_to(p); },
+              [this](partition_id p) { return handles.tables_of(p); },
               [this] { return handles.namespaces.load(); }},
       system(configured(config, options)) {
     context.naming_ready = [this] { ready(naming_up); };
+    // On a member of a cluster only partition 0 is sure to be here.
+    for (std::size_t p = 0; p < handles.shown.size(); ++p)
+      handles.shown[p] = p == 0 || !options.cluster;
     if (options.cluster)
       context.distro = &share;
     else
@@ -98,7 +99,8 @@ struct node::impl {
             .zone = self.zone,
             .serving = now == api::node_state::serving,
             .draining = now == api::node_state::draining
-                        || (own && own->state() != pb::MemberRecord::ACTIVE)};
+                        || (own && own->state() != pb::MemberRecord::ACTIVE),
+            .shows = handles.shown_partitions()};
   }
 
   /// A node that is no member of its cluster serves nobody.
@@ -113,14 +115,14 @@ struct node::impl {
   void ready(unsigned part) {
     auto expected = api::node_state::starting;
     if ((parts_up.fetch_or(part) | part)
-        == (replicas_up | naming_up | distro_up))
+        == (partitions_up | naming_up | distro_up))
       if (state.compare_exchange_strong(expected, api::node_state::serving)) {
         const std::lock_guard lock(serving_mutex);
         serving.notify_all();
       }
   }
 
-  static constexpr unsigned replicas_up = 1;
+  static constexpr unsigned partitions_up = 1;
   static constexpr unsigned naming_up = 2;
   static constexpr unsigned distro_up = 4;
 
@@ -166,7 +168,7 @@ result<void> node::start() {
     .partitions = i.options.facts.partitions,
     .cluster = i.options.cluster,
     .own_facts = [&i] { return i.own_facts(); },
-    .replicas_ready = [&i] { i.ready(impl::replicas_up); },
+    .partitions_usable = [&i] { i.ready(impl::partitions_up); },
     .distro_ready = [&i] { i.ready(impl::distro_up); }};
   i.context.members = i.first_members();
   if (parts.cluster) {
@@ -180,6 +182,7 @@ result<void> node::start() {
     }
   }
   i.supervisor = spawn_supervisor(i.system, parts);
+  i.handles.supervisor.store(i.supervisor);
   i.housekeeper = spawn_housekeeper(
     i.system, {.context = i.context,
                .handles = i.handles,
@@ -213,6 +216,7 @@ void node::stop() {
     caf::anon_send_exit(i.door, caf::exit_reason::user_shutdown);
   i.door = nullptr;
   i.supervisor = nullptr;
+  i.handles.supervisor.store({});
   i.housekeeper = nullptr;
   i.system.await_all_actors_done();
   if (!i.options.cluster)
@@ -234,11 +238,11 @@ const api::config_index& node::configs() const { return impl_->configs; }
 const api::service_directory& node::services() const { return impl_->services; }
 
 api::replica_actor node::replica(partition_id partition) const {
-  return impl_->handles.replicas[partition.value].load();
+  return impl_->handles.writer_to(partition);
 }
 
 api::state_actor node::tables(partition_id partition) const {
-  return impl_->handles.worker_of(partition);
+  return impl_->handles.tables_of(partition);
 }
 
 result<void> node::set_log_level(std::string_view name) {
@@ -298,6 +302,9 @@ std::vector<std::pair<std::string, caf::actor>> node::actors() const {
   add("distro", h.distro.load());
   add("placement", h.placement.load());
   add("balancer", h.balancer.load());
+  add("partition_server", h.partition_server.load());
+  for (const auto& p : h.proxies)
+    add("partition_proxy", p.load());
   add("log_writer", h.writer.load());
   for (const auto& w : h.workers)
     add("state_worker", w.load());

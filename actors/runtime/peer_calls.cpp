@@ -4,10 +4,10 @@
 
 namespace muster::runtime {
 
-pb::PeerCall& peer_calls::begin(node_id to, bool write, reply owed,
+pb::PeerCall& peer_calls::begin(node_id to, kind what, reply owed,
                                 steady_time until, pb::RaftTraffic& due) {
   const auto id = next_++;
-  calls_.emplace(id, call{to, write, std::move(owed), until});
+  calls_.emplace(id, call{to, what, std::move(owed), until});
   auto& out = *due.add_calls();
   out.set_id(id);
   return out;
@@ -22,10 +22,12 @@ void peer_calls::answered(node_id by, const pb::PeerAnswer& answer) {
   auto outcome = from_wire(answer.outcome());
   if (answer.failed())
     c.owed.fail({outcome.code, std::move(outcome.message)});
-  else if (c.write)
+  else if (c.what == kind::write)
     c.owed.deliver(std::move(outcome));
-  else
+  else if (c.what == kind::barrier)
     c.owed.deliver(outcome.index);
+  else
+    c.owed.deliver(std::string(answer.read()));
 }
 
 void peer_calls::not_sent(const pb::RaftTraffic& traffic) {
@@ -58,7 +60,8 @@ void peer_calls::expire(steady_time now) {
 }
 
 void peer_calls::give_up(call& c, const char* why) {
-  c.owed.fail({c.write ? errc::unknown : errc::unavailable, why});
+  c.owed.fail(
+      {c.what == kind::write ? errc::unknown : errc::unavailable, why});
 }
 
 void to_wire(const model::outcome& in, pb::Outcome& out) {

@@ -23,8 +23,12 @@ public:
   /// answer to one of its calls is not taken for one of ours.
   explicit peer_calls(std::uint64_t first) : next_(first) {}
 
+  /// What is asked, which says what is answered: an outcome, an index, or a
+  /// serialized pb::PartitionAnswer.
+  enum class kind : std::uint8_t { write, barrier, read };
+
   /// A call for that node; the caller fills in what it is about.
-  pb::PeerCall& begin(node_id to, bool write, reply owed, steady_time until,
+  pb::PeerCall& begin(node_id to, kind what, reply owed, steady_time until,
                       pb::RaftTraffic& due);
   /// Others are ignored: their time was over, or it was another node's turn.
   void answered(node_id by, const pb::PeerAnswer& answer);
@@ -37,7 +41,7 @@ public:
 private:
   struct call {
     node_id to;
-    bool write;
+    kind what;
     reply owed;
     steady_time until;
   };

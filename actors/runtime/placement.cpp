@@ -4,8 +4,10 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
+#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -39,8 +41,13 @@ constexpr milliseconds propose_timeout{10'000};
 
 using record_ptr = std::shared_ptr<const pb::MembershipRecord>;
 
-/// Of all groups, by number; the leader is 0 where none answered.
-using group_list = std::vector<cluster::placed_group>;
+/// What the nodes that answered say.
+struct reported {
+  /// Of all groups, by number; the leader is 0 where none answered.
+  std::vector<cluster::placed_group> groups;
+  std::map<node_id, std::set<partition_id>> holds;
+  std::map<node_id, std::set<partition_id>> bound;
+};
 
 bool is_alive(const api::member& m) {
   using state = api::member_state;
@@ -69,8 +76,8 @@ private:
   struct question {
     std::size_t open = 1;
     std::map<partition_id, std::uint64_t> terms;
-    group_list groups;
-    std::function<void(group_list)> done;
+    reported found;
+    std::function<void(const reported&)> done;
   };
   using question_ptr = std::shared_ptr<question>;
 
@@ -85,14 +92,19 @@ private:
   void load_record(std::function<void(record_ptr)> done,
                    const std::function<void(const error&)>& failed);
   void report(std::function<void(const pb::PlacementReport&)> done);
-  void ask_all(std::function<void(group_list)> done);
+  void ask_all(std::function<void(const reported&)> done);
   void ask(node_id who, const question_ptr& q);
   static void take(node_id from, const pb::PlacementReport& report,
                    question& q);
   static void close(const question_ptr& q);
   std::vector<cluster::placed_node>
   nodes_of(const pb::MembershipRecord& record) const;
-  void go_on(const record_ptr& record, const group_list& groups);
+  void go_on(const record_ptr& record, const reported& now);
+  void obey(const pb::GroupOrder& what, const owed_reply& to);
+  void dismissed(partition_id group, const raft::log_position& dismissal,
+                 const owed_reply& to);
+  void part_with(node_id who, const member_actor& leader, partition_id group,
+                 const owed_reply& to);
   void order(node_id leader, const pb::GroupOrder& what);
   void forget(node_id who);
   result<void> may_go(const pb::MembershipRecord& record, node_id who) const;
@@ -118,10 +130,14 @@ void placement_state::report(
     if (--g->open == 0)
       g->done(g->report);
   };
-  for (const auto& cell : parts_->handles.replicas) {
-    const auto member = cell.load();
+  const auto& replicas = parts_->handles.replicas;
+  for (std::size_t p = 0; p < replicas.size(); ++p) {
+    const auto member = replicas[p].load();
+    if (parts_->handles.bound[p].load())
+      g->report.add_bound(p);
     if (!member)
       continue;
+    g->report.add_holds(p);
     ++g->open;
     self_->request(member, replica_timeout, get_group{})
         .then(
@@ -153,14 +169,26 @@ caf::result<std::string> placement_state::serve(const placement_here& m) {
     });
     return caf::delegated<std::string>{};
   }
-  const auto& what = call.order();
-  const auto member = replica(partition_id{what.group()});
+  obey(call.order(), to);
+  return caf::delegated<std::string>{};
+}
+
+void placement_state::obey(const pb::GroupOrder& what, const owed_reply& to) {
+  const partition_id group{what.group()};
+  const auto member = replica(group);
   const auto done = [to](const api::done&) { to->deliver(std::string{}); };
   const auto failed = [to](const caf::error& e) { to->fail(api::from_caf(e)); };
   const auto from = raft::decode_configuration(what.from());
   const auto target = raft::decode_configuration(what.to());
-  if (!member)
+  if (what.has_dismissal())
+    dismissed(group,
+              {term_id{what.dismissal().term()},
+               log_index{what.dismissal().index()}},
+              to);
+  else if (!member)
     to->fail({errc::unavailable, "the partition is not here now"});
+  else if (what.dismiss() != 0)
+    part_with(node_id{what.dismiss()}, member, group, to);
   else if (!from || !target)
     to->fail({errc::invalid_argument, "the order does not parse"});
   else if (what.transfer_to() != 0)
@@ -171,16 +199,43 @@ caf::result<std::string> placement_state::serve(const placement_here& m) {
   else
     self_->request(member, replica_timeout, change_group{*from, *target})
         .then(done, failed);
-  return caf::delegated<std::string>{};
+}
+
+/// The leader knows what allows the node to forget; the node, whether it may.
+void placement_state::part_with(node_id who, const member_actor& leader,
+                                partition_id group, const owed_reply& to) {
+  self_->request(leader, replica_timeout, dismiss{who})
+      .then(
+          [this, who, group, to](const raft::log_position& at) {
+            pb::GroupOrder out;
+            out.set_group(group.value);
+            out.mutable_dismissal()->set_term(at.term.value);
+            out.mutable_dismissal()->set_index(at.index.value);
+            order(who, out);
+            to->deliver(std::string{});
+          },
+          fail_with(to));
+}
+
+void placement_state::dismissed(partition_id group,
+                                const raft::log_position& dismissal,
+                                const owed_reply& to) {
+  const auto supervisor = parts_->handles.supervisor.load();
+  if (!supervisor) {
+    to->fail({errc::unavailable, "the node stops"});
+    return;
+  }
+  caf::anon_send(supervisor, give_up_group{group, dismissal});
+  to->deliver(std::string{});
 }
 
 // -- what all nodes know ------------------------------------------------------
 
-void placement_state::ask_all(std::function<void(group_list)> done) {
+void placement_state::ask_all(std::function<void(const reported&)> done) {
   auto q = std::make_shared<question>();
   q->done = std::move(done);
   for (std::uint64_t p = 0; p <= parts_->partitions; ++p)
-    q->groups.push_back({partition_id{p}, {}, {}, false, {}});
+    q->found.groups.push_back({partition_id{p}, {}, {}, false, {}});
   for (const auto& m : parts_->context.members.load()->all)
     if (m.id == parts_->self || is_alive(m))
       ask(m.id, q);
@@ -213,14 +268,19 @@ void placement_state::ask(node_id who, const question_ptr& q) {
 /// Of two that say they lead, the one of the later term does.
 void placement_state::take(node_id from, const pb::PlacementReport& report,
                            question& q) {
+  for (const auto group : report.holds())
+    q.found.holds[from].emplace(group);
+  for (const auto group : report.bound())
+    q.found.bound[from].emplace(group);
+  auto& groups = q.found.groups;
   for (const auto& each : report.leads()) {
     auto members = raft::decode_configuration(each.members());
     const partition_id group{each.group()};
     auto& term = q.terms[group];
-    if (!members || group.value >= q.groups.size() || each.term() <= term)
+    if (!members || group.value >= groups.size() || each.term() <= term)
       continue;
     term = each.term();
-    auto& out = q.groups[group.value];
+    auto& out = groups[group.value];
     out = {group, from, std::move(*members), each.settled(), {}};
     for (const auto n : each.caught_up())
       out.caught_up.emplace(n);
@@ -229,7 +289,7 @@ void placement_state::take(node_id from, const pb::PlacementReport& report,
 
 void placement_state::close(const question_ptr& q) {
   if (--q->open == 0)
-    q->done(std::move(q->groups));
+    q->done(q->found);
 }
 
 /// As of now: what any node acknowledged is in it.
@@ -284,8 +344,8 @@ void placement_state::look() {
 void placement_state::confirm_lead() {
   load_record(
       [this](const record_ptr& record) {
-        ask_all([this, record](const group_list& groups) {
-          go_on(record, groups);
+        ask_all([this, record](const reported& now) {
+          go_on(record, now);
           look_later();
         });
       },
@@ -313,10 +373,18 @@ placement_state::nodes_of(const pb::MembershipRecord& record) const {
   return out;
 }
 
-void placement_state::go_on(const record_ptr& record,
-                            const group_list& groups) {
+void placement_state::go_on(const record_ptr& record, const reported& now) {
+  auto nodes = nodes_of(*record);
+  const auto of = [](const auto& all, node_id node) {
+    const auto found = all.find(node);
+    return found != all.end() ? found->second : std::set<partition_id>{};
+  };
+  for (auto& each : nodes) {
+    each.holds = of(now.holds, each.id);
+    each.bound = of(now.bound, each.id);
+  }
   const auto steps =
-      cluster::rebalance(nodes_of(*record), groups, parts_->settings.rules);
+      cluster::rebalance(nodes, now.groups, parts_->settings.rules);
   for (const auto& each : steps.changes) {
     pb::GroupOrder out;
     out.set_group(each.group.value);
@@ -329,6 +397,12 @@ void placement_state::go_on(const record_ptr& record,
     out.set_group(each.group.value);
     out.set_transfer_to(each.to.value);
     order(each.from, out);
+  }
+  for (const auto& each : steps.dismissals) {
+    pb::GroupOrder out;
+    out.set_group(each.group.value);
+    out.set_dismiss(each.node.value);
+    order(each.leader, out);
   }
   for (const auto each : steps.gone)
     forget(each);
@@ -438,8 +512,8 @@ placement_state::change(const api::change_member& m) {
 caf::result<api::member_survey>
 placement_state::survey(const api::survey_members&) {
   auto to = share(reply{self_});
-  const auto show = [this, to](const record_ptr& record,
-                               const group_list& groups) {
+  const auto show = [this, to](const record_ptr& record, const reported& now) {
+    const auto& groups = now.groups;
     api::member_survey out;
     out.groups = groups.size();
     const auto seen = parts_->context.members.load();
@@ -449,8 +523,9 @@ placement_state::survey(const api::survey_members&) {
       const node_id id{each.node()};
       if (const auto* m = seen->find(id))
         row.state = m->state;
+      const auto held = now.holds.find(id);
+      row.held = held != now.holds.end() ? held->second.size() : 0;
       for (const auto& g : groups) {
-        row.held += raft::everybody(g.members).contains(id) ? 1 : 0;
         row.votes += raft::is_voter(g.members, id) ? 1 : 0;
         row.leads += g.leader == id ? 1 : 0;
       }
@@ -462,7 +537,7 @@ placement_state::survey(const api::survey_members&) {
   load_record(
       [this, show](const record_ptr& record) {
         ask_all(
-            [show, record](const group_list& groups) { show(record, groups); });
+            [show, record](const reported& now) { show(record, now); });
       },
       [to](const error& e) { to->fail(e); });
   return caf::delegated<api::member_survey>{};

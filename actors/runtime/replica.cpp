@@ -28,7 +28,7 @@ std::uint64_t draw() {
 
 void replica_state::start(replica_parts parts) {
   parts_.emplace(std::move(parts));
-  passing_client_ = draw();
+  desk_.emplace(self_, desk_parts());
   // A replica is of no use without these: it stops, and is started anew
   // together with their successors.
   self_->set_down_handler([this](const caf::down_msg&) {
@@ -41,6 +41,36 @@ void replica_state::start(replica_parts parts) {
   self_->request(parts_->worker, load_timeout, settle_group{parts_->group})
       .then([this](const raft::log_position& at) { settled(at.index); },
             [this](const caf::error& e) { cannot_start(e); });
+}
+
+leader_desk_parts replica_state::desk_parts() {
+  return {.group = parts_->group,
+          .client = draw(),
+          .time = parts_->time,
+          .times = parts_->times,
+          .calls_max = parts_->proposals_max,
+          .leader = [this] { return any_leader(); },
+          .here =
+              [this] {
+                return leads() ? caf::actor_cast<member_actor>(self_)
+                               : member_actor{};
+              },
+          .gate = [this] { return parts_->gate; },
+          .shows = [this](log_index index) { return shows(index); }};
+}
+
+bool replica_state::shows(log_index index) {
+  if (index <= applied_)
+    return true;
+  const auto proxy = answers_at_once_ ? parts_->proxy() : partition_proxy_actor{};
+  if (proxy)
+    self_->send(proxy, shown_elsewhere{index});
+  return answers_at_once_;
+}
+
+node_id replica_state::other_leader() const {
+  const auto leader = any_leader();
+  return leader == parts_->self ? node_id{} : leader;
 }
 
 void replica_state::cannot_start(const caf::error& e) {
@@ -79,12 +109,14 @@ void replica_state::loaded(const raft::stored_group& stored,
 }
 
 void replica_state::on_tick() {
+  if (given_up_)
+    desk_->tick();
   if (!has_input())
     return;
   core_->tick(now());
   carry_out(core_->take_output());
   if (has_others()) {
-    drop_overdue();
+    desk_->tick();
     announce();
   }
   note_figures();
@@ -112,7 +144,8 @@ void replica_state::on_messages(const raft_in& m) {
 caf::result<model::outcome> replica_state::propose(const api::propose& m) {
   if (const auto fine = model::check_command(*m.command); !fine)
     return api::to_caf(fine.error());
-  return leads() || !has_others() ? take(m.command, false) : pass(m.command);
+  return leads() || !has_others() ? take(m.command, false)
+                                  : desk_->pass(m.command);
 }
 
 /// Another member looked at the command already; this one looks again, since it
@@ -151,7 +184,7 @@ void replica_state::flush() {
       // Leadership goes elsewhere: the next leader does it.
       if (position.error().code == errc::unavailable && has_others()
           && !c.passed)
-        park(c.command, std::move(c.to));
+        desk_->park(c.command, std::move(c.to));
       else
         c.to.fail(position.error());
       continue;
@@ -173,7 +206,7 @@ void replica_state::on_applied(const applied_upto& m) {
   applied_ = std::max(applied_, m.position.index);
   note_figures();
   answer_reads();
-  answer_late();
+  desk_->answer_late();
   // The no-op of the own term is applied: nothing older is left to catch up.
   if (!announced_ && leads() && m.position.term == core_->term()) {
     announced_ = true;
@@ -186,7 +219,8 @@ void replica_state::on_applied(const applied_upto& m) {
 caf::result<log_index> replica_state::read(const api::read_barrier&) {
   if (!core_)
     return api::to_caf({errc::unavailable, "the partition is starting"});
-  return leads() || !has_others() ? read(read_here{}) : pass_read();
+  return leads() || !has_others() ? read(read_here{})
+                                  : desk_->pass_read();
 }
 
 caf::result<log_index> replica_state::read(const read_here&) {
@@ -257,10 +291,8 @@ void replica_state::lead_or_follow() {
     for (auto& r : std::exchange(reads_, {}))
       r.to.fail({errc::unavailable, "the partition's leader changed"});
   }
-  if (has_others()) {
-    leave_old_leader();
-    pass_parked();
-  }
+  if (has_others())
+    desk_->leader_changed();
 }
 
 void replica_state::send_apply(raft::output& out) {
@@ -327,6 +359,9 @@ replica_impl::behavior_type replica(pointer self, const replica_parts& parts) {
       [&s](get_group) { return s.status(); },
       [&s](const change_group& m) { return s.change(m); },
       [&s](const hand_over& m) { return s.hand_over_to(m); },
+      [&s](const dismiss& m) { return s.dismissal(m); },
+      [&s](const give_up_group& m) { return s.give_up(m); },
+      [&s](answer_at_once) { s.answer_elsewhere(); },
       [&s](const plan_cut& m) { return s.plan(m); },
       [&s](const log_cut& m) { s.on_cut(m); },
       [&s](const describe_snapshot& m) { return s.describe(m); },

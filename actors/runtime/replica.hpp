@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include "actors/core/raft/fsm.hpp"
+#include "actors/runtime/leader_desk.hpp"
 #include "actors/runtime/spine.hpp"
 
 /// The inside of a replica actor; `spawn_replica` in spine.hpp is what others
@@ -53,6 +53,9 @@ public:
   caf::result<group_status> status() const;
   caf::result<api::done> change(const change_group& m);
   caf::result<api::done> hand_over_to(const hand_over& m);
+  caf::result<raft::log_position> dismissal(const dismiss& m) const;
+  caf::result<api::done> give_up(const give_up_group& m);
+  void answer_elsewhere();
 
   // replica_snapshots.cpp
   caf::result<raft::snapshot_meta> plan(const plan_cut& m);
@@ -74,55 +77,12 @@ private:
     log_index index;
     reply to;
   };
-  /// Done elsewhere; answered once it is applied here too.
-  struct late_answer {
-    log_index index;
-    std::optional<model::outcome> outcome; ///< none: a read
-    reply to;
-  };
-  /// What the member that leads has to do, or does.
-  struct passed {
-    steady_time until;
-    reply to;
-    /// Somebody was asked and did not say that nothing happened.
-    bool perhaps_done = false;
-    /// Who was asked last, and which time that was: the failure of an earlier
-    /// time is no news.
-    node_id asked{};
-    std::uint64_t turn = 0;
-  };
-  struct passed_write : passed {
-    using answer = model::outcome;
-    std::shared_ptr<const pb::Command> command;
-
-    propose_here for_here() const { return {command}; }
-    propose_at for_other(node_id leader, partition_id group) const {
-      return {leader, group, command};
-    }
-    late_answer late(const answer& o) { return {o.index, o, std::move(to)}; }
-  };
-  struct passed_read : passed {
-    using answer = log_index;
-
-    static read_here for_here() { return {}; }
-    static read_at for_other(node_id leader, partition_id group) {
-      return {leader, group};
-    }
-    late_answer late(const answer& index) { return {index, {}, std::move(to)}; }
-  };
-  /// All of one kind.
-  template <class Passed>
-  struct passing {
-    std::unordered_set<std::shared_ptr<Passed>> asked; ///< of a leader
-    std::vector<std::shared_ptr<Passed>> parked;       ///< for the next leader
-    std::size_t size() const { return asked.size() + parked.size(); }
-  };
-
   struct arrived_snapshot {
     take_snapshot what;
     reply to;
   };
 
+  leader_desk_parts desk_parts();
   void cannot_start(const caf::error& e);
   void settled(log_index applied);
   void loaded(const raft::stored_group& stored, log_index applied);
@@ -135,8 +95,10 @@ private:
   bool leads() const {
     return has_input() && core_->current_role() == raft::role::leader;
   }
-  /// Whether the core takes inputs now: not while a snapshot is installed.
-  bool has_input() const { return core_ && !installing_; }
+  /// Whether the core takes inputs now: not while a snapshot is installed, and
+  /// not once the group is given up here.
+  bool has_input() const { return core_ && !installing_ && !given_up_; }
+  bool shows(log_index index);
   /// Whether there is somebody else who may lead.
   bool has_others() const { return static_cast<bool>(parts_->gate); }
   steady_time now() const { return parts_->time.steady(); }
@@ -149,27 +111,6 @@ private:
   void installed();
   void skip_waiting(log_index upto);
 
-  // replica_passing.cpp: by way of the leader.
-  caf::result<model::outcome>
-  pass(const std::shared_ptr<const pb::Command>& command);
-  void park(const std::shared_ptr<const pb::Command>& command, reply to);
-  std::shared_ptr<passed_write>
-  named(const std::shared_ptr<const pb::Command>& command, reply to);
-  caf::result<log_index> pass_read();
-  template <class Passed>
-  void pass_on(std::shared_ptr<Passed> p, passing<Passed>& all);
-  template <class Passed>
-  void pass_parked(passing<Passed>& all);
-  void pass_parked();
-  template <class Passed>
-  void leave_old_leader(passing<Passed>& all);
-  void leave_old_leader();
-  template <class Passed>
-  void drop_overdue(passing<Passed>& all);
-  void drop_overdue();
-  static void give_up(passed_write& w, const error& why);
-  static void give_up(passed_read& r, const error& why);
-  void answer_late();
   node_id other_leader() const;
   node_id any_leader() const { return core_ ? core_->leader() : node_id{}; }
 
@@ -191,13 +132,12 @@ private:
   std::map<node_id, log_index> sending_;
   std::optional<arrived_snapshot> arrived_;
   bool installing_ = false;
+  bool given_up_ = false;
+  /// Readers of this node go elsewhere.
+  bool answers_at_once_ = false;
 
-  passing<passed_write> passed_writes_;
-  passing<passed_read> passed_reads_;
-  std::vector<late_answer> late_;
-  /// Names what this member passes on, so that a repetition is known.
-  std::uint64_t passing_client_ = 0;
-  std::uint64_t passing_sequence_ = 0;
+  /// Has the leader do what is asked of this member.
+  std::optional<leader_desk<replica_impl::pointer>> desk_;
 };
 
 } // namespace muster::runtime

@@ -139,7 +139,7 @@ void replica_state::installed() {
   core_->installed(meta, done.what.from);
   carry_out(core_->take_output());
   answer_reads();
-  answer_late();
+  desk_->answer_late();
   done.to.deliver(api::done{});
 }
 

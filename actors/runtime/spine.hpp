@@ -125,6 +125,8 @@ struct read_at {
 struct get_group {};
 struct group_status {
   term_id term;
+  /// As far as known here; 0 = nobody.
+  node_id leader;
   /// None on who does not lead.
   std::optional<cluster::placed_group> led;
 };
@@ -138,6 +140,36 @@ struct change_group {
 struct hand_over {
   node_id to;
 };
+/// To a replica that leads: what lets that node, which is no member, give its
+/// replica up (raft::fsm::dismissal). -> log_position
+struct dismiss {
+  node_id who;
+};
+/// To the supervisor, and from it to the replica: a dismissal of this node. ->
+/// done, from the replica, which takes no inputs any more;
+/// `failed_precondition` if it may be counted on (raft::fsm::may_give_up).
+struct give_up_group {
+  partition_id group;
+  raft::log_position dismissal;
+};
+/// To a replica that was given up: readers go elsewhere, so what it owes need
+/// not be shown by its own tables.
+struct answer_at_once {};
+/// To the supervisor: members on other nodes speak to a group that has no
+/// replica here.
+struct group_called {
+  partition_id group;
+  raft_in said;
+};
+/// To the log writer (raft::log_store::give_up and begin_anew). -> done
+struct give_up_log {
+  partition_id group;
+  raft::log_position dismissal;
+};
+struct begin_log_anew {
+  partition_id group;
+};
+
 /// To the gate: have that node's placement do so (pb::PlacementCall).
 /// -> its answer
 struct placement_at {
@@ -207,6 +239,54 @@ struct clients_at {
   std::string call;
 };
 
+// -- partitions without a replica here (partition_proxy.hpp) ------------------
+
+/// To the partition server: a pb::PartitionRead of another node. ->
+/// pb::PartitionAnswer, serialized
+struct read_partition {
+  partition_id group;
+  std::string read;
+};
+/// To the gate: have that node's partition server do so.
+struct read_partition_at {
+  node_id to;
+  partition_id group;
+  std::string read;
+};
+/// To the partition server: what was applied up to here was told.
+struct tables_advanced {
+  partition_id group;
+  log_index upto;
+};
+/// To a state worker: from now on readers and watchers of this node get what
+/// these tables say. -> log_index up to which they were applied before.
+/// `unavailable` if that is less than `at_least`.
+struct show_group {
+  partition_id group;
+  log_index at_least;
+};
+/// To a state worker: no longer. -> log_index up to which watchers were told
+struct hide_group {
+  partition_id group;
+};
+/// To a state worker: the tables of a group that is not shown go, durably. ->
+/// done
+struct drop_group {
+  partition_id group;
+};
+/// To the supervisor, from a partition's proxy: readers and writers of this node
+/// have what they need.
+struct partition_usable {
+  partition_id group;
+};
+/// To a partition's proxy: the replica here goes. -> done, once readers and
+/// writers of this node come to the proxy.
+struct stand_in {};
+/// To a partition's proxy: something of that index was answered here.
+struct shown_elsewhere {
+  log_index index;
+};
+
 /// To a state worker: -> applied_position of a group.
 struct get_applied {
   partition_id group;
@@ -221,7 +301,9 @@ struct replica_ready {
 /// refuses further appends, and the replicas stop with it.
 using log_writer_actor
   = caf::typed_actor<caf::reacts_to<append_log>,
-                     caf::replies_to<load_group>::with<raft::stored_group>>;
+                     caf::replies_to<load_group>::with<raft::stored_group>,
+                     caf::replies_to<give_up_log>::with<api::done>,
+                     caf::replies_to<begin_log_anew>::with<api::done>>;
 
 /// Applies and reads tables; detached. The single writer of the snapshots of
 /// its partitions' configs.
@@ -233,7 +315,10 @@ using state_worker_actor
                              caf::replies_to<install_tables>::with<
                                raft::log_position>,
                              caf::replies_to<settle_group>::with<
-                               raft::log_position>>;
+                               raft::log_position>,
+                             caf::replies_to<show_group>::with<log_index>,
+                             caf::replies_to<hide_group>::with<log_index>,
+                             caf::replies_to<drop_group>::with<api::done>>;
 
 /// A replica as the node itself sees it.
 using member_actor
@@ -248,7 +333,24 @@ using member_actor
     caf::reacts_to<log_cut>,
     caf::replies_to<describe_snapshot>::with<snapshot_terms>,
     caf::replies_to<weigh_snapshot>::with<bool>,
-    caf::replies_to<take_snapshot>::with<api::done>>;
+    caf::replies_to<take_snapshot>::with<api::done>,
+    caf::replies_to<dismiss>::with<raft::log_position>,
+    caf::replies_to<give_up_group>::with<api::done>,
+    caf::reacts_to<answer_at_once>>;
+
+/// Stands in for a partition that is not shown here (partition_proxy.hpp).
+using partition_proxy_actor
+  = api::state_actor::extend<
+    caf::replies_to<api::propose>::with<model::outcome>,
+    caf::replies_to<api::read_barrier>::with<log_index>,
+    caf::reacts_to<replica_ready>, caf::replies_to<stand_in>::with<api::done>,
+    caf::reacts_to<shown_elsewhere>>;
+
+/// Answers other nodes' proxies (partition_server.hpp).
+using partition_server_actor
+  = caf::typed_actor<caf::replies_to<read_partition>::with<std::string>,
+                     caf::reacts_to<model::event>,
+                     caf::reacts_to<tables_advanced>>;
 
 /// The node's only way to other nodes (peer.hpp).
 using gate_actor
@@ -262,7 +364,8 @@ using gate_actor
                      caf::replies_to<read_at>::with<log_index>,
                      caf::replies_to<offer_at>::with<std::uint64_t>,
                      caf::replies_to<pull_at>::with<std::string>,
-                     caf::replies_to<clients_at>::with<std::string>>;
+                     caf::replies_to<clients_at>::with<std::string>,
+                     caf::replies_to<read_partition_at>::with<std::string>>;
 
 /// Who lives (membership.hpp).
 using membership_actor = caf::typed_actor<caf::reacts_to<peer_heard>,
@@ -283,6 +386,15 @@ struct state_worker_parts {
   /// Brings an event to its owner's mailbox; called on the worker's thread,
   /// before the writer's answer goes out.
   std::function<void(const model::event&)> route;
+  /// Whether readers and watchers of this node get what the tables say; if not,
+  /// nothing is published or routed. Null: always.
+  std::function<bool(partition_id)> shows{};
+  /// Changes that.
+  std::function<void(partition_id, bool)> show{};
+  /// Who is read instead.
+  std::function<api::state_actor(partition_id)> elsewhere{};
+  /// Everything up to there was routed.
+  std::function<void(partition_id, log_index)> advanced{};
 };
 
 /// Of all replicas of a cluster.
@@ -311,6 +423,9 @@ struct replica_parts {
   gate_actor gate;
   /// Whoever sends snapshots now; not asked on a node that stands alone.
   std::function<snapshot_sender_actor()> sender;
+  /// Stands in for the partition once it is given up here; not asked on a node
+  /// that stands alone.
+  std::function<partition_proxy_actor()> proxy;
   const clock& time;
   partition_figures& figures;
   replica_times times;
@@ -351,6 +466,21 @@ MUSTER_LOCAL(runtime::get_group)
 MUSTER_LOCAL(runtime::group_status)
 MUSTER_LOCAL(runtime::change_group)
 MUSTER_LOCAL(runtime::hand_over)
+MUSTER_LOCAL(runtime::dismiss)
+MUSTER_LOCAL(runtime::group_called)
+MUSTER_LOCAL(runtime::begin_log_anew)
+MUSTER_LOCAL(runtime::give_up_group)
+MUSTER_LOCAL(runtime::answer_at_once)
+MUSTER_LOCAL(runtime::give_up_log)
+MUSTER_LOCAL(runtime::read_partition)
+MUSTER_LOCAL(runtime::read_partition_at)
+MUSTER_LOCAL(runtime::tables_advanced)
+MUSTER_LOCAL(runtime::show_group)
+MUSTER_LOCAL(runtime::hide_group)
+MUSTER_LOCAL(runtime::drop_group)
+MUSTER_LOCAL(runtime::stand_in)
+MUSTER_LOCAL(runtime::partition_usable)
+MUSTER_LOCAL(runtime::shown_elsewhere)
 MUSTER_LOCAL(runtime::placement_at)
 MUSTER_LOCAL(runtime::placement_here)
 MUSTER_LOCAL(runtime::record_heard)

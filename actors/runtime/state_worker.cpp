@@ -61,6 +61,25 @@ public:
   result<raft::log_position> applied(partition_id group);
   caf::result<raft::log_position> settle(partition_id group);
   caf::result<raft::log_position> install(const install_tables& m);
+  caf::result<log_index> show(const show_group& m);
+  caf::result<log_index> hide(const hide_group& m);
+  caf::result<api::done> drop(const drop_group& m);
+
+  /// Whether readers of this node get what the tables say.
+  bool shows(partition_id group) const {
+    return !parts_->shows || parts_->shows(group);
+  }
+  /// Leaves a read that came too late, or too early, to who answers now.
+  template <class Answer, class M>
+  caf::result<Answer> read_elsewhere(partition_id group, const M& m);
+  template <class M, class F>
+  auto read_shown(partition_id group, const M& m, F&& f)
+      -> caf::result<decltype(f(std::declval<const state_reader&>()))> {
+    using answer = decltype(f(std::declval<const state_reader&>()));
+    if (!shows(group))
+      return read_elsewhere<answer>(group, m);
+    return read(group, std::forward<F>(f));
+  }
 
   /// Runs a read; a store that fails ends the worker, not the process.
   template <class F>
@@ -102,6 +121,8 @@ private:
                              std::vector<waiting_proposal>& waiting);
   result<void> finish(pending& all);
   void publish(const model::event& e);
+  void tell_advance(partition_id group);
+  void forget_configs(partition_id group);
   result<void> replace(const install_tables& m);
   void stop(const error& reason);
 
@@ -161,9 +182,11 @@ bool state_worker_state::apply_all() {
     stop(e.reason);
     return false;
   }
-  for (const auto& w : works)
+  for (const auto& w : works) {
     if (w.replica)
       caf::anon_send(w.replica, applied_upto{applied_[w.work->group]});
+    tell_advance(w.work->group);
+  }
   return true;
 }
 
@@ -249,9 +272,70 @@ result<void> state_worker_state::finish(pending& all) {
 }
 
 void state_worker_state::publish(const model::event& e) {
+  if (!shows(e.partition))
+    return;
   if (const auto* change = std::get_if<model::config_changed>(&e.what))
     parts_->index.publish(change->key, change->now);
   parts_->route(e);
+}
+
+void state_worker_state::tell_advance(partition_id group) {
+  if (parts_->advanced)
+    parts_->advanced(group, applied_[group].index);
+}
+
+// -- who shows a group --------------------------------------------------------
+
+void state_worker_state::forget_configs(partition_id group) {
+  parts_->index.drop([&](const config_key& k) {
+    return model::config_partition(k.space, k.group, parts_->partitions)
+           == group;
+  });
+}
+
+caf::result<log_index> state_worker_state::show(const show_group& m) {
+  const auto at = applied(m.group);
+  if (!at)
+    return api::to_caf(at.error());
+  if (at->index < m.at_least)
+    return api::to_caf({errc::unavailable, "the tables are not that far"});
+  parts_->show(m.group, true);
+  return at->index;
+}
+
+caf::result<log_index> state_worker_state::hide(const hide_group& m) {
+  // What was committed before is told here.
+  if (!apply_all())
+    return api::to_caf({errc::unavailable, "the worker stops"});
+  const auto at = applied(m.group);
+  if (!at)
+    return api::to_caf(at.error());
+  parts_->show(m.group, false);
+  forget_configs(m.group);
+  return at->index;
+}
+
+caf::result<api::done> state_worker_state::drop(const drop_group& m) {
+  // Partition 0 is shown before it is here.
+  if (m.group != meta_partition && shows(m.group))
+    return api::to_caf(
+        {errc::failed_precondition, "readers get these tables"});
+  applied_.erase(m.group);
+  if (const auto done = parts_->tables.drop_group(m.group); !done)
+    return api::to_caf(done.error());
+  if (const auto done = parts_->tables.flush(); !done)
+    return api::to_caf(done.error());
+  return api::done{};
+}
+
+template <class Answer, class M>
+caf::result<Answer> state_worker_state::read_elsewhere(partition_id group,
+                                                       const M& m) {
+  const auto to = parts_->elsewhere(group);
+  if (!to)
+    return api::to_caf({errc::unavailable, "the partition is not here now"});
+  reply{self_}.pass_on(to, m);
+  return caf::delegated<Answer>{};
 }
 
 // -- snapshots ----------------------------------------------------------------
@@ -282,10 +366,7 @@ result<void> state_worker_state::replace(const install_tables& m) {
     return fail(errc::failed_precondition, "the tables are newer");
   // Nobody else puts anything there until this is done.
   applied_.erase(m.group);
-  parts_->index.drop([&](const config_key& k) {
-    return model::config_partition(k.space, k.group, parts_->partitions)
-           == m.group;
-  });
+  forget_configs(m.group);
   if (auto done = m.rows->finish(m.meta); !done)
     return done;
   return parts_->logs.compact(m.group, m.meta);
@@ -302,9 +383,12 @@ state_worker_state::install(const install_tables& m) {
       return api::to_caf(done.error());
     applied_[m.group] = m.meta.last;
     reply{self_}.deliver(m.meta.last);
+    if (!shows(m.group))
+      return caf::delegated<raft::log_position>{};
     const auto after = parts_->tables.reader(m.group);
     model::visit_differences(*before, *after, m.group, m.meta.last.index,
                              parts_->route);
+    tell_advance(m.group);
   } catch (const state_error& e) {
     stop(e.reason);
   }
@@ -315,6 +399,8 @@ state_worker_state::install(const install_tables& m) {
 
 caf::result<api::config_loaded>
 state_worker_state::load(const api::load_config& m, partition_id group) {
+  if (!shows(group))
+    return read_elsewhere<api::config_loaded>(group, m);
   if (auto known = parts_->index.find(m.key.view()))
     return api::config_loaded{std::move(*known)};
   return read(group, [&](const state_reader& state) {
@@ -358,7 +444,7 @@ actor_type::behavior_type state_worker(pointer self,
   return {
     [&s, holder](const api::load_config& m) { return s.load(m, holder(m.key)); },
     [&s](const api::list_config_names& m) {
-      return s.read(m.partition, [&](const state_reader& state) {
+      return s.read_shown(m.partition, m, [&](const state_reader& state) {
         return api::config_names{model::config_names(state, m.space)};
       });
     },
@@ -384,12 +470,12 @@ actor_type::behavior_type state_worker(pointer self,
       });
     },
     [&s](const api::count_configs& m) {
-      return s.read(m.partition, [](const state_reader& state) {
+      return s.read_shown(m.partition, m, [](const state_reader& state) {
         return api::config_counts{model::config_counts(state)};
       });
     },
     [&s, holder](const api::list_history& m) {
-      return s.read(holder(m.key), [&](const state_reader& state) {
+      return s.read_shown(holder(m.key), m, [&](const state_reader& state) {
         return api::history_rows{
           model::history(state, m.key, m.before, m.limit)};
       });
@@ -404,6 +490,9 @@ actor_type::behavior_type state_worker(pointer self,
     [&s](apply_queued) { s.apply_all(); },
     [&s](const install_tables& m) { return s.install(m); },
     [&s](const settle_group& m) { return s.settle(m.group); },
+    [&s](const show_group& m) { return s.show(m); },
+    [&s](const hide_group& m) { return s.hide(m); },
+    [&s](const drop_group& m) { return s.drop(m); },
     [&s](const get_applied& m) -> caf::result<raft::log_position> {
       auto at = s.applied(m.group);
       if (!at)

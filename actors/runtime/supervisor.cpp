@@ -13,8 +13,11 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/core/base/backoff.hpp"
+#include "actors/core/raft/members.hpp"
 #include "actors/runtime/balancer.hpp"
 #include "actors/runtime/membership.hpp"
+#include "actors/runtime/partition_proxy.hpp"
+#include "actors/runtime/partition_server.hpp"
 #include "actors/runtime/peer.hpp"
 #include "actors/runtime/placement.hpp"
 
@@ -28,6 +31,10 @@ struct start_child {
 };
 /// To oneself: those who wait may start now.
 struct start_waiting {};
+/// To oneself: nobody waits for a given-up replica's answers any more.
+struct end_replica {
+  partition_id group;
+};
 
 } // namespace
 
@@ -35,10 +42,13 @@ struct start_waiting {};
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::start_child)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::start_waiting)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(::muster::runtime::end_replica)
 
 namespace muster::runtime {
 
 namespace {
+
+constexpr milliseconds store_timeout{30'000};
 
 class supervisor_state {
 public:
@@ -51,6 +61,10 @@ public:
   void start_all_waiting();
   void on_down(const caf::down_msg& m);
   void on_ready(const replica_ready& m);
+  void on_usable(partition_id group);
+  void on_called(const group_called& m);
+  void give_up(const give_up_group& m);
+  void end_given_up(const end_replica& m);
   void adopt(const adopt_connection& m);
   void stop();
 
@@ -70,13 +84,41 @@ private:
   template <class Handle, class Spawn>
   void add(const char* what, api::handle_cell<Handle>& cell, Spawn spawn);
   void add_cluster();
+  void add_proxies();
   void add_worker(std::size_t index);
   void add_replica(partition_id p);
+  member_actor start_replica(partition_id p);
+  bool has_replica(partition_id p);
+  void look_up(partition_id p);
+  std::optional<partition_id> leaving(std::size_t index) const;
+  void forget_log(partition_id p);
+  void forget_tables(partition_id p);
+  void begin_anew(partition_id p);
 
   caf::event_based_actor* self_;
   std::optional<supervisor_parts> parts_;
+  /// Whether a group has a replica here. On a node that stands alone each has.
+  struct holding {
+    enum class state : std::uint8_t {
+      unknown, ///< the log store is asked
+      /// Never had one, as far as the disk knows. One of the group's first
+      /// members begins; any other node may have forgotten what it said as a
+      /// member, and waits for a dismissal, which binds it to that.
+      fresh,
+      held,
+      leaving,  ///< given up, its log is still there
+      given_up, ///< until members speak to it
+      coming,   ///< is made ready for a new one
+    } now = state::unknown;
+    bool asked = false;
+    raft::log_position dismissal;
+    std::size_t child = 0;
+  };
+
   std::vector<child> children_;
-  std::set<partition_id> ready_;
+  std::vector<holding> holdings_;
+  std::set<partition_id> ready_replicas_;
+  std::set<partition_id> usable_;
   std::unordered_set<caf::actor_addr> connections_;
 };
 
@@ -131,6 +173,9 @@ void supervisor_state::add_cluster() {
   add("snapshot_receiver", h.snapshot_receiver, [&system, snapshots] {
     return spawn_snapshot_receiver(system, snapshots());
   });
+  add("partition_server", h.partition_server, [this, &h, &system] {
+    return spawn_partition_server(system, {h, parts_->context.time});
+  });
   add("placement", h.placement, [this, &h, &system] {
     return spawn_placement(system, {.context = parts_->context,
                                     .handles = h,
@@ -140,41 +185,261 @@ void supervisor_state::add_cluster() {
   });
 }
 
+/// What happens on this node goes to its watchers, and to nodes that follow.
 void supervisor_state::add_worker(std::size_t index) {
   add("state_worker", parts_->handles.workers[index], [this] {
     auto& context = parts_->context;
+    auto& h = parts_->handles;
     return spawn_state_worker(
         self_->system(),
-        {parts_->logs, parts_->tables, context.configs, parts_->partitions,
-         [&context](const model::event& e) { route_event(context, e); }});
+        {.logs = parts_->logs,
+         .tables = parts_->tables,
+         .index = context.configs,
+         .partitions = parts_->partitions,
+         .route =
+             [&context, &h](const model::event& e) {
+               route_event(context, e);
+               if (const auto to = h.follower_of(e.partition))
+                 caf::anon_send(to, e);
+             },
+         .shows = [&h](partition_id p) { return h.shown[p.value].load(); },
+         .show = [&h](partition_id p, bool is) { h.shown[p.value] = is; },
+         .elsewhere =
+             [&h](partition_id p) -> api::state_actor {
+               return h.proxies[p.value].load();
+             },
+         .advanced =
+             [&h](partition_id p, log_index upto) {
+               if (const auto to = h.follower_of(p))
+                 caf::anon_send(to, tables_advanced{p, upto});
+             }});
   });
 }
 
 void supervisor_state::add_replica(partition_id p) {
+  holdings_[p.value].child = children_.size();
   add("replica", parts_->handles.replicas[p.value],
-      [this, p]() -> member_actor {
-        auto& h = parts_->handles;
-        auto writer = h.writer.load();
-        auto worker = h.worker_of(p);
-        auto gate = h.gate.load();
-        const auto members = first_members(*parts_);
-        if (!writer || !worker || !members || (parts_->cluster && !gate))
-          return {};
-        return spawn_replica(
-            self_->system(),
-            {.group = p,
-             .self = parts_->self,
-             .members = *members,
-             .writer = std::move(writer),
-             .worker = std::move(worker),
-             .gate = std::move(gate),
-             .sender = [&h] { return h.snapshot_sender.load(); },
-             .time = parts_->context.time,
-             .figures = h.figures.partitions[p.value],
-             .times =
-                 parts_->cluster ? parts_->cluster->times : replica_times{},
-             .starter = caf::actor{self_}});
-      });
+      [this, p] { return start_replica(p); });
+}
+
+member_actor supervisor_state::start_replica(partition_id p) {
+  auto& h = parts_->handles;
+  auto writer = h.writer.load();
+  auto worker = h.worker_of(p);
+  auto gate = h.gate.load();
+  const auto members = first_members(*parts_);
+  if (!writer || !worker || !members || (parts_->cluster && !gate)
+      || !has_replica(p))
+    return {};
+  return spawn_replica(
+      self_->system(),
+      {.group = p,
+       .self = parts_->self,
+       .members = *members,
+       .writer = std::move(writer),
+       .worker = std::move(worker),
+       .gate = std::move(gate),
+       .sender = [&h] { return h.snapshot_sender.load(); },
+       .proxy = [&h, p] { return h.proxies[p.value].load(); },
+       .time = parts_->context.time,
+       .figures = h.figures.partitions[p.value],
+       .times = parts_->cluster ? parts_->cluster->times : replica_times{},
+       .starter = caf::actor{self_}});
+}
+
+void supervisor_state::add_proxies() {
+  auto& h = parts_->handles;
+  for (std::uint64_t p = 1; p <= parts_->partitions; ++p)
+    add("partition_proxy", h.proxies[p], [this, &h, p] {
+      const partition_id group{p};
+      auto proxy = spawn_partition_proxy(self_->system(),
+                                         {.group = group,
+                                          .self = parts_->self,
+                                          .context = parts_->context,
+                                          .handles = h,
+                                          .times = parts_->cluster->times,
+                                          .starter = caf::actor{self_}});
+      if (ready_replicas_.contains(group))
+        self_->send(proxy, replica_ready{group});
+      return proxy;
+    });
+}
+
+// -- who holds what -----------------------------------------------------------
+
+/// False: not now. Precondition: who begins groups is known.
+bool supervisor_state::has_replica(partition_id p) {
+  using state = holding::state;
+  auto& h = holdings_[p.value];
+  if (!parts_->cluster)
+    return true;
+  if (h.now == state::unknown)
+    look_up(p);
+  if (h.now != state::fresh)
+    return h.now == state::held;
+  const bool is_first = raft::is_voter(*first_members(*parts_), parts_->self);
+  if (is_first)
+    h.now = state::held;
+  parts_->handles.bound[p.value] = is_first;
+  return is_first;
+}
+
+void supervisor_state::look_up(partition_id p) {
+  using state = holding::state;
+  auto& h = holdings_[p.value];
+  if (std::exchange(h.asked, true))
+    return;
+  self_->request(parts_->handles.writer.load(), store_timeout, load_group{p})
+      .then(
+          [this, p, &h](const raft::stored_group& stored) {
+            h.dismissal = stored.floor;
+            const bool is_empty = stored.last == log_index{}
+                                  && stored.state == raft::hard_state{}
+                                  && stored.floor == raft::log_position{};
+            parts_->handles.bound[p.value] = !is_empty;
+            if (stored.given_up) {
+              h.now = state::given_up;
+              forget_tables(p);
+              return;
+            }
+            h.now = is_empty ? state::fresh : state::held;
+            start_child_now(h.child);
+          },
+          [&h](const caf::error&) { h.asked = false; });
+}
+
+/// Members speak to this node. The tables are gone before the log may begin anew.
+void supervisor_state::on_called(const group_called& m) {
+  using state = holding::state;
+  if (m.group.value >= holdings_.size())
+    return;
+  auto& h = holdings_[m.group.value];
+  const auto calls = [&](const raft::message& each) {
+    return raft::fsm::calls_back(each, h.dismissal);
+  };
+  if (h.now != state::given_up
+      || !std::ranges::any_of(m.said.messages, calls))
+    return;
+  spdlog::info("partition {} gets a replica here", m.group.value);
+  begin_anew(m.group);
+}
+
+void supervisor_state::begin_anew(partition_id p) {
+  using state = holding::state;
+  auto& h = holdings_[p.value];
+  const auto before = std::exchange(h.now, state::coming);
+  const auto failed = [&h, before](const caf::error& e) {
+    spdlog::warn("a replica cannot be begun: {}", api::from_caf(e).message);
+    h.now = before;
+  };
+  const auto writer = parts_->handles.writer.load();
+  const auto worker = parts_->handles.worker_of(p);
+  if (!writer || !worker) {
+    h.now = before;
+    return;
+  }
+  self_->request(worker, store_timeout, drop_group{p})
+      .then(
+          [this, p, &h, writer, failed](const api::done&) {
+            self_->request(writer, store_timeout, begin_log_anew{p})
+                .then(
+                    [this, &h](const api::done&) {
+                      h.now = state::held;
+                      start_child_now(h.child);
+                    },
+                    failed);
+          },
+          failed);
+}
+
+/// The replica judges, and stands still from then on; then the proxy takes over
+/// from it; then who still waits for its answers gets them.
+void supervisor_state::give_up(const give_up_group& m) {
+  using state = holding::state;
+  if (m.group.value >= holdings_.size())
+    return;
+  auto& h = holdings_[m.group.value];
+  if (h.now == state::fresh) {
+    h.now = state::leaving;
+    h.dismissal = m.dismissal;
+    forget_log(m.group);
+    return;
+  }
+  const auto replica = parts_->handles.replicas[m.group.value].load();
+  const auto proxy = parts_->handles.proxies[m.group.value].load();
+  if (h.now != state::held || !replica || !proxy)
+    return;
+  const auto failed = [p = m.group](const caf::error& e) {
+    spdlog::info("the replica of partition {} is not given up now: {}", p.value,
+                 api::from_caf(e).message);
+  };
+  self_->request(replica, store_timeout, m)
+      .then(
+          [this, m, &h, replica, proxy](const api::done&) {
+            spdlog::info("the replica of partition {} is given up",
+                         m.group.value);
+            h.now = state::leaving;
+            h.dismissal = m.dismissal;
+            const auto end = [this, p = m.group, replica] {
+              self_->send(replica, answer_at_once{});
+              self_->delayed_send(self_, parts_->cluster->times.answer_wait,
+                                  end_replica{p});
+            };
+            self_->request(proxy, store_timeout, stand_in{})
+                .then([end](const api::done&) { end(); },
+                      [end](const caf::error&) { end(); });
+          },
+          failed);
+}
+
+void supervisor_state::end_given_up(const end_replica& m) {
+  if (holdings_[m.group.value].now != holding::state::leaving)
+    return;
+  auto& c = children_[holdings_[m.group.value].child];
+  if (c.running)
+    self_->send_exit(c.running, caf::exit_reason::user_shutdown);
+  else
+    forget_log(m.group);
+}
+
+void supervisor_state::forget_log(partition_id p) {
+  using state = holding::state;
+  auto& h = holdings_[p.value];
+  const auto writer = parts_->handles.writer.load();
+  const auto again = [this, p] {
+    self_->delayed_send(self_, backoff::first, end_replica{p});
+  };
+  if (!writer) {
+    again();
+    return;
+  }
+  self_->request(writer, store_timeout, give_up_log{p, h.dismissal})
+      .then(
+          [this, p, &h](const api::done&) {
+            h.now = state::given_up;
+            ready_replicas_.erase(p);
+            parts_->handles.bound[p.value] = true;
+            auto& figures = parts_->handles.figures.partitions[p.value];
+            figures.held.set(0);
+            figures.leads.set(0);
+            forget_tables(p);
+          },
+          [again](const caf::error& e) {
+            spdlog::warn("a log cannot be given up: {}",
+                         api::from_caf(e).message);
+            again();
+          });
+}
+
+/// Lost, it is done again before the next replica begins.
+void supervisor_state::forget_tables(partition_id p) {
+  if (const auto worker = parts_->handles.worker_of(p))
+    self_->request(worker, store_timeout, drop_group{p})
+        .then([](const api::done&) {},
+              [p](const caf::error& e) {
+                spdlog::warn("the tables of partition {} are still here: {}",
+                             p.value, api::from_caf(e).message);
+              });
 }
 
 void supervisor_state::start(supervisor_parts parts) {
@@ -187,8 +452,11 @@ void supervisor_state::start(supervisor_parts parts) {
     add_cluster();
   for (std::size_t i = 0; i < h.workers.size(); ++i)
     add_worker(i);
+  holdings_.resize(parts_->partitions + 1);
   for (std::uint64_t p = 0; p <= parts_->partitions; ++p)
     add_replica(partition_id{p});
+  if (parts_->cluster)
+    add_proxies();
   add("namespaces", h.namespaces,
       [this] { return spawn_namespaces(self_->system(), parts_->context); });
   add("balancer", h.balancer, [this, &h] {
@@ -233,6 +501,10 @@ void supervisor_state::on_down(const caf::down_msg& m) {
       continue;
     c.running = nullptr;
     c.forget();
+    if (const auto left = leaving(i)) {
+      forget_log(*left);
+      return;
+    }
     const auto wait = c.delay.died(parts_->context.time.steady());
     spdlog::error("actor {} ended ({}), starting it anew in {} ms", c.what,
                   caf::to_string(m.reason), wait.count());
@@ -241,10 +513,28 @@ void supervisor_state::on_down(const caf::down_msg& m) {
   }
 }
 
+/// The group whose replica this child was, if it was given up.
+std::optional<partition_id> supervisor_state::leaving(std::size_t index) const {
+  for (std::uint64_t p = 0; p < holdings_.size(); ++p)
+    if (holdings_[p].child == index
+        && holdings_[p].now == holding::state::leaving)
+      return partition_id{p};
+  return std::nullopt;
+}
+
+/// Where there is a proxy, it knows when the replica may show its tables.
 void supervisor_state::on_ready(const replica_ready& m) {
-  const bool fresh = ready_.insert(m.group).second;
-  if (fresh && ready_.size() == parts_->partitions + 1)
-    parts_->replicas_ready();
+  ready_replicas_.insert(m.group);
+  if (m.group == meta_partition || !parts_->cluster)
+    on_usable(m.group);
+  else if (const auto proxy = parts_->handles.proxies[m.group.value].load())
+    self_->send(proxy, m);
+}
+
+void supervisor_state::on_usable(partition_id group) {
+  const bool fresh = usable_.insert(group).second;
+  if (fresh && usable_.size() == parts_->partitions + 1)
+    parts_->partitions_usable();
 }
 
 void supervisor_state::adopt(const adopt_connection& m) {
@@ -277,6 +567,10 @@ caf::behavior supervisor(pointer self, const supervisor_parts& parts) {
       [&s](const start_child& m) { s.start_child_now(m.index); },
       [&s](start_waiting) { s.start_all_waiting(); },
       [&s](const replica_ready& m) { s.on_ready(m); },
+      [&s](const partition_usable& m) { s.on_usable(m.group); },
+      [&s](const group_called& m) { s.on_called(m); },
+      [&s](const give_up_group& m) { s.give_up(m); },
+      [&s](const end_replica& m) { s.end_given_up(m); },
       [&s](const adopt_connection& m) { s.adopt(m); },
   };
 }

@@ -26,7 +26,9 @@ namespace muster::runtime {
 /// Where the current handles are. Written by the supervisor, read by anybody.
 struct node_handles {
   explicit node_handles(std::size_t partitions, std::size_t worker_count)
-    : workers(worker_count), replicas(partitions + 1), figures(partitions + 1) {}
+    : workers(worker_count), replicas(partitions + 1), proxies(partitions + 1),
+      bound(partitions + 1), shown(partitions + 1), followed(partitions + 1),
+      figures(partitions + 1) {}
 
   /// These are null on a node that stands alone.
   api::handle_cell<membership_actor> membership;
@@ -37,8 +39,22 @@ struct node_handles {
   api::handle_cell<placement_actor> placement;
   api::handle_cell<log_writer_actor> writer;
   std::vector<api::handle_cell<state_worker_actor>> workers;
-  /// By partition number, 0…P.
+  /// By partition number, 0…P, as the next five. Null where there is none.
   std::vector<api::handle_cell<member_actor>> replicas;
+  /// Null for partition 0, and on a node that stands alone.
+  std::vector<api::handle_cell<partition_proxy_actor>> proxies;
+  /// Whether the node's disk knows what it voted for in the group: else it is
+  /// made no member. Written by the supervisor.
+  std::vector<std::atomic<bool>> bound;
+  /// Whether readers of this node are given what its own tables have. Written
+  /// by the state workers, and by the node before they start.
+  std::vector<std::atomic<bool>> shown;
+  /// Whether other nodes follow what is applied here. Written by the partition
+  /// server.
+  std::vector<std::atomic<bool>> followed;
+  api::handle_cell<partition_server_actor> partition_server;
+  /// Of the children above.
+  api::handle_cell<caf::actor> supervisor;
   api::handle_cell<api::namespaces_actor> namespaces;
   api::handle_cell<api::balancer_actor> balancer;
   /// The clients with streams to this node; null while it takes none. Written by
@@ -49,6 +65,32 @@ struct node_handles {
 
   state_worker_actor worker_of(partition_id p) const {
     return workers[p.value % workers.size()].load();
+  }
+  /// Who tells other nodes what is applied; null if none wants to know.
+  partition_server_actor follower_of(partition_id p) const {
+    return followed[p.value].load() ? partition_server.load()
+                                    : partition_server_actor{};
+  }
+  /// Without partition 0.
+  std::uint64_t partitions() const { return replicas.size() - 1; }
+  /// Of those, the ones whose own tables readers get, in order.
+  std::vector<std::uint64_t> shown_partitions() const {
+    std::vector<std::uint64_t> out;
+    for (std::uint64_t p = 1; p < shown.size(); ++p)
+      if (shown[p].load())
+        out.push_back(p);
+    return out;
+  }
+  /// Who reads the partition for this node, and who writes to it.
+  api::state_actor tables_of(partition_id p) const {
+    if (shown[p.value].load())
+      return worker_of(p);
+    return proxies[p.value].load();
+  }
+  api::replica_actor writer_to(partition_id p) const {
+    if (shown[p.value].load())
+      return replicas[p.value].load();
+    return proxies[p.value].load();
   }
 };
 
@@ -97,8 +139,9 @@ struct supervisor_parts {
   std::optional<cluster_options> cluster;
   /// Of this node, for others to know.
   std::function<cluster::member_facts()> own_facts;
-  /// Called once every replica has applied what it found at start.
-  std::function<void()> replicas_ready;
+  /// Called once readers and writers here have every partition: from a replica
+  /// that has applied what it found, or from another node.
+  std::function<void()> partitions_usable;
   /// Called by any thread, each time distro knows what its peers know.
   std::function<void()> distro_ready;
 };

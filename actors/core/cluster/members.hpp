@@ -36,6 +36,8 @@ struct member {
   std::string datacenter{};
   std::string region{};
   std::string zone{};
+  /// Partitions, except 0, that it shows from tables of its own, in order.
+  std::vector<std::uint64_t> shows{};
   /// Tries to reach it that failed since the last one that did not.
   std::uint32_t failures = 0;
   wall_time changed{}; ///< when `state` did

@@ -74,6 +74,7 @@ void membership_core::heard(node_id from, const member_facts& facts,
   put(m->datacenter, facts.datacenter);
   put(m->region, facts.region);
   put(m->zone, facts.zone);
+  put(m->shows, facts.shows);
   put(m->failures, 0U);
   enter(*m, state_said(facts), now);
 }

@@ -19,6 +19,8 @@ struct member_facts {
   std::string zone{};
   bool serving = false;
   bool draining = false;
+  /// Partitions, except 0, that it shows from tables of its own, in order.
+  std::vector<std::uint64_t> shows{};
   bool operator==(const member_facts&) const = default;
 };
 

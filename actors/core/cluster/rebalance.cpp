@@ -43,6 +43,7 @@ public:
       settled = step(groups_[i], wanted_[i]) && settled;
     if (settled)
       even_leaders();
+    dismiss();
     forget();
     return std::move(out_);
   }
@@ -56,6 +57,10 @@ private:
   const placed_node* find(node_id id) const {
     const auto found = std::ranges::find(nodes_, id, &placed_node::id);
     return found != nodes_.end() ? &*found : nullptr;
+  }
+  /// As a voter, or as one who follows.
+  bool is_wanted(node_id id, std::size_t group) const {
+    return groups_[group].group.value == 0 || wanted_[group].contains(id);
   }
   bool lives(node_id id) const {
     const auto* n = find(id);
@@ -76,6 +81,7 @@ private:
   bool may_vote(const placed_group& g, const node_set& voters) const;
   void even_leaders();
   bool move_leader(load_map& led, std::vector<node_id>& leaders);
+  void dismiss();
   void forget();
 
   const std::vector<placed_node>& nodes_;
@@ -179,10 +185,12 @@ raft::configuration rebalancing::next(const placed_group& g,
                                       const node_set& voters) const {
   const node_set now(g.members.voters.begin(), g.members.voters.end());
   const auto& voting = may_vote(g, voters) ? voters : now;
+  const auto members = raft::everybody(g.members);
   node_set learners;
   for (const auto& n : nodes_)
     if (n.wants != placed_node::wish::leave && !voting.contains(n.id)
-        && (rules_.copies_everywhere || voters.contains(n.id)))
+        && (g.group.value == 0 || voters.contains(n.id))
+        && (members.contains(n.id) || n.bound.contains(g.group)))
       learners.insert(n.id);
   return {listed(voting), {}, listed(learners)};
 }
@@ -267,6 +275,22 @@ void rebalancing::even_leaders() {
   }
   while (!led.empty() && out_.moves.size() < rules_.transfers_max
          && move_leader(led, leaders)) {
+  }
+}
+
+/// Who leaves the cluster keeps what it has: nobody will read it.
+void rebalancing::dismiss() {
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    const auto& g = groups_[i];
+    if (g.leader.value == 0 || !g.settled)
+      continue;
+    const auto members = raft::everybody(g.members);
+    for (const auto& n : nodes_)
+      if (n.alive && n.wants != placed_node::wish::leave
+          && !members.contains(n.id)
+          && (n.holds.contains(g.group)
+              || (!n.bound.contains(g.group) && is_wanted(n.id, i))))
+        out_.dismissals.push_back({g.group, g.leader, n.id});
   }
 }
 

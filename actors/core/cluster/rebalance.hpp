@@ -9,8 +9,9 @@
 #include "actors/core/raft/fsm.hpp"
 #include "actors/core/raft/types.hpp"
 
-/// Where the groups' members and leaders should be, and the next steps there.
-/// Pure.
+/// Where the groups' members and leaders should be, and the next steps there:
+/// partition 0 is on all nodes, voters or learners, another one on its voters
+/// only. Pure.
 namespace muster::cluster {
 
 /// A member of the cluster, as whoever places the groups sees it.
@@ -24,6 +25,11 @@ struct placed_node {
   bool alive = true;
   /// Silent for so long that others take over its votes.
   bool lost = false;
+  /// Groups of which it has a replica, as far as known.
+  std::set<partition_id> holds{};
+  /// Groups of which its disk knows what it voted for. Of any other one it may
+  /// have been a member that lost its disk: first it is dismissed.
+  std::set<partition_id> bound{};
 };
 
 /// A group, as its leader reports it (`as_placed`).
@@ -44,9 +50,6 @@ placed_group as_placed(partition_id group, node_id self,
 struct placement_rules {
   std::size_t meta_voters = 5; ///< of partition 0, at most
   std::size_t data_voters = 3; ///< of the other ones
-  /// Whoever has no vote in a group follows it as learner, so that every node
-  /// reads all partitions from its own tables. Off: only voters have copies.
-  bool copies_everywhere = true;
   /// Groups that change at once, and leaders that move at once.
   std::size_t changes_max = 6;
   std::size_t transfers_max = 4;
@@ -64,9 +67,19 @@ struct leader_move {
   node_id to;
 };
 
+/// The leader is to dismiss a node that is no member (raft::fsm::dismissal).
+struct dismissed_node {
+  partition_id group;
+  node_id leader;
+  node_id node;
+};
+
 struct placement_steps {
   std::vector<member_change> changes;
   std::vector<leader_move> moves;
+  /// Nodes that are no members and have a replica: to give it up. And such that
+  /// are to get one and are not bound yet.
+  std::vector<dismissed_node> dismissals;
   /// Leaving members that no group has any more.
   std::vector<node_id> gone;
 };

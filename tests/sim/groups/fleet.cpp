@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -323,9 +324,12 @@ void fleet::write(node& n, std::size_t group) {
 // -- who places the groups ----------------------------------------------------
 
 std::vector<cluster::placed_node> fleet::placed_nodes() const {
+  std::set<partition_id> all;
+  for (std::size_t g = 1; g <= groups_.size(); ++g)
+    all.emplace(g);
   std::vector<cluster::placed_node> out;
   for (const auto& n : nodes_)
-    out.emplace_back().id = n.id;
+    out.push_back({.id = n.id, .bound = all});
   return out;
 }
 

@@ -16,11 +16,7 @@ constexpr std::uint64_t look_every_ms = 1'000; ///< runtime's placement_settings
 constexpr std::uint64_t even_within_ms = 600'000;
 
 /// Partition numbers begin at 1: 0 has more voters than the others.
-cluster::placement_rules rules() {
-  cluster::placement_rules out;
-  out.copies_everywhere = false;
-  return out;
-}
+cluster::placement_rules rules() { return {}; }
 
 struct spread {
   std::size_t least = ~std::size_t{0};

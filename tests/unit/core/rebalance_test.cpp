@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <utility>
 
 #include "actors/core/cluster/rebalance.hpp"
 #include "actors/core/raft/members.hpp"
@@ -33,10 +34,18 @@ placed_group group_of(std::uint64_t number, std::uint64_t leader,
   return g;
 }
 
+/// One that may be given a replica of any group.
+placed_node node_of(std::uint64_t number) {
+  placed_node out{.id = node_id{number}};
+  for (std::uint64_t p = 0; p < 20; ++p)
+    out.bound.emplace(p);
+  return out;
+}
+
 std::vector<placed_node> nodes_of(std::size_t count) {
   std::vector<placed_node> out;
   for (std::size_t n = 1; n <= count; ++n)
-    out.push_back({.id = node_id{n}});
+    out.push_back(node_of(n));
   return out;
 }
 
@@ -188,7 +197,7 @@ TEST_CASE(
   steps = cluster::rebalance(nodes, groups, {});
   REQUIRE(steps.changes.size() == 1);
   CHECK(steps.changes[0].to.voters == ids({2, 3, 4}));
-  CHECK(steps.changes[0].to.learners == ids({1}));
+  CHECK(steps.changes[0].to.learners.empty());
 }
 
 TEST_CASE("rebalance: who leaves is forgotten once no group has it") {
@@ -214,7 +223,7 @@ TEST_CASE("rebalance: a lost member is replaced only if there is another") {
   nodes[2].lost = true;
   CHECK(cluster::rebalance(nodes, {group_of(1, 1, ids({1, 2, 3}))}, {})
             .changes.empty());
-  nodes.push_back({.id = node_id{4}});
+  nodes.push_back(node_of(4));
   const auto steps =
       cluster::rebalance(nodes, {group_of(1, 1, ids({1, 2, 3}), ids({4}))}, {});
   REQUIRE(steps.changes.size() == 1);
@@ -230,27 +239,68 @@ TEST_CASE("rebalance: no change without a living majority afterwards") {
   CHECK(steps.changes.empty());
 }
 
-TEST_CASE("rebalance: without copies everywhere only voters to be learn") {
-  cluster::placement_rules rules;
-  rules.copies_everywhere = false;
+TEST_CASE("rebalance: partition 0 is everywhere, the others on their voters") {
   const auto steps = cluster::rebalance(
-      nodes_of(4),
-      {group_of(0, 1, ids({1, 2, 3, 4})), group_of(1, 2, ids({1, 2, 3}))},
-      rules);
+      nodes_of(6), {group_of(0, 1, ids({1, 2, 3, 4, 5}), ids({6})),
+                    group_of(1, 2, ids({1, 2, 3})),
+                    group_of(2, 4, ids({4, 5, 6}))},
+      {});
   CHECK(steps.changes.empty());
+}
+
+TEST_CASE("rebalance: who has a replica and is no member gives it up") {
+  auto nodes = nodes_of(4);
+  for (auto& n : nodes)
+    n.holds = {partition_id{0}, partition_id{1}};
+  std::vector groups{group_of(0, 1, ids({1, 2, 3, 4})),
+                     group_of(1, 2, ids({1, 2, 3}))};
+  const auto left = [&] {
+    return cluster::rebalance(nodes, groups, {}).dismissals;
+  };
+  REQUIRE(left().size() == 1);
+  CHECK(left()[0].group == partition_id{1});
+  CHECK(left()[0].leader == node_id{2});
+  CHECK(left()[0].node == node_id{4});
+  SUBCASE("not while the members change") { groups[1].settled = false; }
+  SUBCASE("not as long as no leader says who they are") {
+    groups[1].leader = {};
+  }
+  SUBCASE("later, if it cannot be reached") { nodes[3].alive = false; }
+  SUBCASE("not who leaves the cluster anyway") { nodes[3].wants = wish::leave; }
+  SUBCASE("not who is about to vote") {
+    groups[1].members.learners = ids({4});
+  }
+  CHECK(left().empty());
+}
+
+TEST_CASE("rebalance: who may have forgotten its votes is dismissed first") {
+  auto nodes = nodes_of(4);
+  const auto bound = std::exchange(nodes[3].bound, {});
+  const std::vector groups{group_of(0, 1, ids({1, 2, 3})),
+                           group_of(1, 1, ids({1, 2, 3})),
+                           group_of(2, 2, ids({1, 2, 3}))};
+  auto steps = cluster::rebalance(nodes, groups, {});
+  CHECK(steps.changes.empty());
+  // Not of each group: two votes of nine are even.
+  REQUIRE(steps.dismissals.size() == 2);
+  CHECK(steps.dismissals[0].group == partition_id{0});
+  CHECK(steps.dismissals[0].node == node_id{4});
+  nodes[3].bound = bound;
+  steps = cluster::rebalance(nodes, groups, {});
+  CHECK(steps.dismissals.empty());
+  CHECK(steps.changes.size() == 2);
 }
 
 TEST_CASE("rebalance: any cluster settles by safe steps, and is even then") {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);
     auto w = world_of(3 + seed % 3, 3 + seed % 14, seed);
-    w.rules.copies_everywhere = seed % 4 != 0;
     for (std::size_t round = 0; round < 4; ++round) {
       const auto next = w.nodes.back().id.value + 1;
       auto& some = w.nodes[w.random() % w.nodes.size()];
       switch (w.random() % 4) {
       case 0:
-        w.nodes.push_back({.id = node_id{next}});
+        w.nodes.push_back(node_of(next));
         break;
       case 1:
         if (std::ranges::count(w.nodes, wish::stay, &placed_node::wants) > 3)

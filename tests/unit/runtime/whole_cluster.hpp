@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +12,8 @@
 #include <vector>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,15 +24,32 @@
 
 namespace muster::test {
 
-/// Ports nobody has now, all different, and below those that the kernel gives
-/// to relays and connections: else one of these could get the port of a node
-/// that is not there at the moment.
+/// A thousand ports that no other test program uses: they lie below those that
+/// the kernel gives to relays and connections, else one of these could get the
+/// port of a node that is not there at the moment.
+inline unsigned own_ports() {
+  constexpr unsigned first = 20'000;
+  constexpr unsigned size = 1'000;
+  constexpr unsigned programs_max = 12;
+  for (unsigned n = 0; n < programs_max; ++n) {
+    const auto path = std::filesystem::temp_directory_path()
+                      / ("muster-unit-ports-" + std::to_string(n));
+    // Held until the program ends.
+    const auto lock = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+      return first + n * size;
+    if (lock >= 0)
+      close(lock);
+  }
+  FAIL("too many test programs use ports");
+  return 0;
+}
+
+/// Ports nobody has now, all different.
 template <std::size_t Count>
 std::array<std::uint16_t, Count> free_ports() {
-  constexpr unsigned first = 20'000;
-  constexpr unsigned last = 32'000;
-  // Other processes begin elsewhere.
-  static unsigned next = static_cast<unsigned>(getpid()) * 37U;
+  static const unsigned first = own_ports();
+  static unsigned next = 0;
   std::array<std::uint16_t, Count> ports{};
   std::array<int, Count> held{};
   for (std::size_t i = 0; i < Count; ++i) {
@@ -38,7 +58,7 @@ std::array<std::uint16_t, Count> free_ports() {
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     do {
-      ports[i] = static_cast<std::uint16_t>(first + next++ % (last - first));
+      ports[i] = static_cast<std::uint16_t>(first + next++ % 1'000);
       at.sin_port = htons(ports[i]);
     } while (bind(held[i], reinterpret_cast<sockaddr*>(&at), sizeof at) != 0);
   }

@@ -20,7 +20,7 @@
 #include <caf/send.hpp>
 
 #include "actors/runtime/peer.hpp"
-#include "tests/unit/runtime/tls_papers.hpp"
+#include "tests/unit/cluster/tls_papers.hpp"
 #include "tests/unit/runtime/whole_cluster.hpp"
 
 using namespace muster;

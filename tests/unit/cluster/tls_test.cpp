@@ -26,7 +26,7 @@
 
 #include "actors/runtime/peer_sockets.hpp"
 #include "actors/runtime/tls_listener.hpp"
-#include "tests/unit/runtime/tls_papers.hpp"
+#include "tests/unit/cluster/tls_papers.hpp"
 #include "tests/unit/runtime/whole_cluster.hpp"
 
 using namespace muster;
