@@ -11,6 +11,8 @@ STALL_MS_MAX = 3000
 FILL_KEYS = 300
 FILL_BYTES = 100_000
 CUT_S = 2
+# With partition 0.
+GROUPS = 17
 
 
 def are_even(members):
@@ -68,6 +70,36 @@ def members_change(stage):
             are_even)
 
 
+def are_spread(members, count):
+    """Partition 0 is on all nodes, each other group on three and nowhere else."""
+    held = sum(m["held"] for m in members.values())
+    return (len(members) == count and are_even(members)
+            and held == count + 3 * (GROUPS - 1))
+
+
+def grows_and_shrinks(stage):
+    first = stage.nodes[0]
+    for _ in stage.rounds(1):
+        for spare in stage.cluster.spares:
+            since = time.monotonic_ns()
+            stage.cluster.join(spare, first)
+            stage.wait_for_progress(since, f"{spare.name} came")
+        stage.cluster.wait_for_members(first, "five nodes share the groups",
+                                       lambda all: are_spread(all, 5))
+        since = time.monotonic_ns()
+        victim = stage.rng.choice(stage.nodes)
+        stage.cluster.kill9([victim])
+        stage.wait_for_progress(since, f"kill -9 of {victim.name}")
+        stage.cluster.start([victim])
+        for spare in stage.cluster.spares:
+            since = time.monotonic_ns()
+            stage.cluster.remove(spare, first)
+            stage.wait_for_progress(since, f"{spare.name} went")
+            stage.cluster.wipe(spare)
+        stage.cluster.wait_for_members(first, "three nodes have all groups",
+                                       lambda all: are_spread(all, 3))
+
+
 def joins_with_cuts(stage):
     """Cut off at a tenth, at half and at nine tenths of what it has to fetch."""
     first = stage.nodes[0]
@@ -78,24 +110,29 @@ def joins_with_cuts(stage):
         done = client.publish(f"fill-{number % 30}/d{number}", f"{number}-" + "x" * FILL_BYTES)
         assert done and done[0] == OK, f"filling: {done}"
     client.close()
-    wanted = FILL_KEYS * FILL_BYTES
+    # Three of four nodes have each group.
+    wanted = FILL_KEYS * FILL_BYTES * 3 // 4
     fourth.start(wait=False)
     since = time.monotonic_ns()
     stage.cluster.musterctl(first, "add", fourth.address)
+    fourth.wait_ready()
     cuts = 0
+
+    def has_its_share():
+        return are_spread(stage.cluster.members(first), 4)
+
     for share in (0.1, 0.5, 0.9):
-        wait_until(lambda share=share: fourth.ready() or disk_bytes(fourth) > share * wanted,
-                   60, f"{share:.0%} have come")
-        if fourth.ready():
+        wait_until(lambda share=share: disk_bytes(fourth) > share * wanted or has_its_share(),
+                   60, f"{share:.0%} have come", pause_s=0.05)
+        if has_its_share():
             break
         for other in range(place):
             stage.network.cut_both(place, other)
         cuts += 1
         stage.play(CUT_S)
         stage.network.heal()
-    fourth.wait_ready()
-    stage.cluster.wait_for_members(first, "the fourth votes", lambda all: all.get(
-        fourth.address, {}).get("votes", 0) > 0 and are_even(all))
+    stage.cluster.wait_for_members(first, "the fourth has its share",
+                                   lambda all: are_spread(all, 4))
     stage.wait_for_progress(since, "a fourth member")
     stage.figures |= {"cuts": cuts, "rss_mib_max": round(max(
         node.rss_bytes() for node in (*stage.nodes, fourth)) / 2**20)}

@@ -28,7 +28,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     long = os.environ.get("MUSTER_TEST_LONG") == "1"
     parser.add_argument("--only", help="names of scenarios, with commas")
-    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--nodes", type=int, help="instead of those the scenario says")
     parser.add_argument("--minutes", type=float, default=LONG_MINUTES if long else 0,
                         help="each scenario goes on for so long; 0: its short form")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
@@ -47,7 +47,8 @@ def chosen(options):
 
 
 def again(scenario, options):
-    return (f"tests/cluster/run.py --only {scenario.name} --nodes {options.nodes} "
+    nodes = f"--nodes {options.nodes} " if options.nodes else ""
+    return (f"tests/cluster/run.py --only {scenario.name} {nodes}"
             f"--minutes {options.minutes:g} --seed {options.seed}")
 
 
@@ -58,7 +59,8 @@ def program_of(scenario):
 
 def play(scenario, options):
     """Prints the board's line; AssertionError for what did not hold."""
-    network = scenario.network(options.nodes + scenario.spares)
+    nodes = options.nodes or scenario.nodes
+    network = scenario.network(nodes + scenario.spares)
     try:
         with Stage(scenario.name, network, f"{options.seed} {scenario.name}",
                    options.minutes, program_of(scenario), scenario.tls,
@@ -68,7 +70,7 @@ def play(scenario, options):
     finally:
         network.close()
     words = " ".join(f"{name}={value}" for name, value in figures.items())
-    print(f"board: scenario={scenario.name} nodes={options.nodes} {words} "
+    print(f"board: scenario={scenario.name} nodes={nodes} {words} "
           f'command="{again(scenario, options)}"', flush=True)
     assert not findings, "\n".join(findings)
 

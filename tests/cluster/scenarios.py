@@ -5,12 +5,12 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
-from cluster import disks
 from cluster.deaths import deaths
 from cluster import clocks, disks
 from cluster.history import OK
 from cluster.lives import living, returning
-from cluster.members import joins_with_cuts, leaders_move, members_change
+from cluster.members import (
+    grows_and_shrinks, joins_with_cuts, leaders_move, members_change)
 from cluster.moving import spread_clients, stop_in_turn
 from cluster.network import Loopback, Namespaces, Relayed
 from cluster.pushes import told_by_push
@@ -38,7 +38,8 @@ class Scenario:
     loses_power: bool = False
     # Nodes talk by TLS.
     tls: bool = False
-    # Nodes that are not in the cluster at first.
+    # Nodes that are in the cluster at first, and such that are not.
+    nodes: int = 3
     spares: int = 0
     # How many of what (`Load`); few where something else is measured.
     load: dict | None = None
@@ -219,6 +220,8 @@ SCENARIOS = [
              load={"workers": 4}),
     Scenario("l4", "listeners told by gRPC pushes, whose nodes die", Loopback, told_by_push,
              load={"workers": 4}),
+    Scenario("l4-five", "the same with five nodes, three of which have each group",
+             Loopback, told_by_push, load={"workers": 4}, nodes=5),
     Scenario("l6", "ephemeral instances while nodes die, restart and sleep", Loopback, living,
              load=FEW),
     Scenario("l7", "all nodes die, and all clients come back at once", Loopback, returning,
@@ -227,6 +230,8 @@ SCENARIOS = [
     Scenario("c2", "each node is stopped, its clients go elsewhere first", Loopback,
              stop_in_turn),
     Scenario("n1", "kill -9 of each leader", Loopback, kill_one),
+    Scenario("n1-five", "the same with five nodes, three of which have each group",
+             Loopback, kill_one, nodes=5),
     Scenario("d1", "kill -9 of one, two and all nodes", Loopback, crash_cycles),
     Scenario("d2", "power loss of one, two and all nodes", Loopback, crash_cycles,
              loses_power=True),
@@ -236,6 +241,8 @@ SCENARIOS = [
              leaders_move),
     Scenario("m2", "members come, drain, go, lose their disks", Loopback, members_change,
              spares=1),
+    Scenario("m2-five", "three become five and three again, replicas move with them",
+             Loopback, grows_and_shrinks, spares=2),
     Scenario("m3", "a node that joins is cut off while it gets its snapshots", Namespaces,
              joins_with_cuts, spares=1),
     Scenario("n5", "SIGSTOP of a leader, then SIGCONT", Loopback, freeze),
@@ -247,6 +254,8 @@ SCENARIOS = [
              loses_power=True, load={"workers": 4}, knob=disks.environment),
     Scenario("n2-isolate", "each node alone, clients on both sides", Namespaces, isolate),
     Scenario("n2-one-way", "deaf and mute nodes", Namespaces, one_way),
+    Scenario("n2-five", "each of five nodes alone, clients on both sides", Namespaces,
+             isolate, nodes=5),
     Scenario("n2-bridge", "a node that sees both others", Namespaces, bridge),
     Scenario("n2-halves", "no majority anywhere", Namespaces, halves),
     Scenario("n3-loss", "10 % of packets lost", Namespaces, lossy),
