@@ -1,5 +1,6 @@
 #include "actors/runtime/housekeeper.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -84,6 +85,8 @@ void housekeeper_state::look_around() {
 
 void housekeeper_state::seen(std::size_t p, raft::log_position at) {
   applied_[p] = at;
+  // A group that is given up here begins anew.
+  compacted_[p] = std::min(compacted_[p], at.index);
   if (--answers_missing_ == 0)
     compact_if_due();
 }

@@ -45,6 +45,8 @@ constexpr milliseconds read_timeout{1'500};
 constexpr milliseconds feed_timeout{4'000};
 /// A replica that is here is waited for at start: it may be a member's.
 constexpr milliseconds own_replica_wait{10'000};
+/// So long others are asked what changed before the tables here were shown.
+constexpr milliseconds told_wait{10'000};
 
 std::uint64_t draw() {
   std::random_device source;
@@ -100,6 +102,8 @@ private:
   void follow();
   void take_part(const pb::FeedPart& part);
   void begin_watches_anew();
+  bool is_told() const;
+  void stop_waiting();
   void ask_leader();
   void led_by(node_id who);
   void show();
@@ -126,6 +130,7 @@ private:
   bool showing_ = false;
   /// Shown here; up to there watchers are still to be told by way of others.
   log_index shown_from_;
+  steady_time shown_since_{};
 };
 
 leader_desk_parts partition_proxy_state::desk_parts() {
@@ -235,7 +240,7 @@ void partition_proxy_state::start_read(const remote_read_ptr& r) {
     parked_.push_back(r);
     return;
   }
-  r->what.set_at_least(std::max(floor_, told_.value_or(log_index{})).value);
+  r->what.set_at_least(floor_.value);
   ask(
       to, r->what, read_timeout,
       [this, r](pb::PartitionAnswer answer) {
@@ -255,8 +260,21 @@ void partition_proxy_state::start_read(const remote_read_ptr& r) {
 
 // -- changes ------------------------------------------------------------------
 
+/// Whether the tables here tell watchers all that they still have to hear.
+bool partition_proxy_state::is_told() const {
+  return shown() && told_.value_or(shown_from_) >= shown_from_;
+}
+
+/// Perhaps nobody else shows the partition now.
+void partition_proxy_state::stop_waiting() {
+  if (!shown() || is_told() || now() - shown_since_ < told_wait)
+    return;
+  told_ = shown_from_;
+  begin_watches_anew();
+}
+
 void partition_proxy_state::follow() {
-  if (following_ || (shown() && told_.value_or(shown_from_) >= shown_from_))
+  if (following_ || is_told())
     return;
   const auto to = server();
   if (to.value == 0)
@@ -309,6 +327,7 @@ void partition_proxy_state::take_part(const pb::FeedPart& part) {
                                        change.removed}});
   }
   told_ = log_index{part.upto()};
+  seen(*told_);
   led_by(node_id{part.leader()});
   announce();
 }
@@ -372,12 +391,12 @@ void partition_proxy_state::show() {
   if (!wants_show_ || showing_ || !to)
     return;
   showing_ = true;
-  const auto at_least = std::max(floor_, told_.value_or(log_index{}));
-  self_->request(to, worker_timeout, show_group{parts_.group, at_least})
+  self_->request(to, worker_timeout, show_group{parts_.group, floor_})
       .then(
           [this](log_index from) {
             showing_ = wants_show_ = false;
             shown_from_ = from;
+            shown_since_ = now();
             announce();
             follow();
           },
@@ -416,6 +435,7 @@ void partition_proxy_state::announce() {
 void partition_proxy_state::tick() {
   self_->delayed_send(self_, tick_every, proxy_tick{});
   show();
+  stop_waiting();
   follow();
   for (const auto& r : std::exchange(parked_, {}))
     if (now() < r->until) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -26,7 +27,15 @@ struct changing_cluster {
   std::array<std::uint16_t, places> ports = free_ports<places>();
   std::vector<std::unique_ptr<whole_node>> nodes{places};
 
-  explicit changing_cluster(std::size_t founders = 3) {
+  std::function<std::unique_ptr<whole_stores>()> make_stores;
+  runtime::housekeeper_settings housekeeping;
+
+  explicit changing_cluster(
+      std::size_t founders = 3, runtime::housekeeper_settings how = {},
+      std::function<std::unique_ptr<whole_stores>()> stores = [] {
+        return std::make_unique<memory_stores>();
+      })
+      : make_stores(std::move(stores)), housekeeping(how) {
     std::vector<std::size_t> all(founders);
     std::iota(all.begin(), all.end(), std::size_t{0});
     for (const auto at : all)
@@ -71,7 +80,9 @@ struct changing_cluster {
     for (const auto other : configured)
       if (other != at)
         options.peers.push_back(member(other));
-    nodes[at] = std::make_unique<whole_node>(node_id{at + 1}, options);
+    nodes[at] = std::make_unique<whole_node>(node_id{at + 1}, options,
+                                             make_stores());
+    nodes[at]->options.housekeeping = housekeeping;
     nodes[at]->begin();
   }
 

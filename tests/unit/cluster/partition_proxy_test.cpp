@@ -263,6 +263,60 @@ TEST_CASE("partition proxy: replicas leave a node and come back to it") {
   }
 }
 
+namespace {
+
+/// Counts what makes tables durable.
+struct counting_stores final : test::whole_stores {
+  struct counting_tables final : storage::memory_state_store {
+    std::atomic<std::size_t> flushes{0};
+    result<void> flush() override {
+      ++flushes;
+      return memory_state_store::flush();
+    }
+  };
+  raft::log_store& logs() override { return all_logs; }
+  raft::state_store& tables() override { return all_tables; }
+  storage::memory_log_store all_logs;
+  counting_tables all_tables;
+};
+
+} // namespace
+
+TEST_CASE("partition proxy: a node that gave up replicas has no work with them") {
+  changing_cluster c{3,
+                     {.compact_after = 100ms, .look_every = 20ms},
+                     [] { return std::make_unique<counting_stores>(); }};
+  const auto flushes = [&](std::size_t at) {
+    return static_cast<counting_stores&>(*c.nodes[at]->stores)
+        .all_tables.flushes.load();
+  };
+  for (std::size_t n = 0; n < 12; ++n)
+    c.write(0, n, "before");
+  const auto is_quiet = [&](std::size_t at) {
+    // Once all is compacted nothing is flushed any more.
+    auto before = flushes(at);
+    auto quiet_since = std::chrono::steady_clock::now();
+    whole_node::wait([&] {
+      const auto now = std::chrono::steady_clock::now();
+      const auto count = flushes(at);
+      if (std::exchange(before, count) != count)
+        quiet_since = now;
+      return now - quiet_since > 1s;
+    });
+  };
+  for (std::size_t at = 0; at < 3; ++at)
+    is_quiet(at);
+  for (const std::size_t at : {3, 4}) {
+    c.begin(at, {0, at}, "directory");
+    c.require_change(0, what::add, at);
+  }
+  wait_spread(c, 5);
+  for (std::size_t at = 0; at < 5; ++at) {
+    CAPTURE(at);
+    is_quiet(at);
+  }
+}
+
 TEST_CASE("partition proxy: what crosses is what was there") {
   auto formal = std::make_shared<config_version>();
   formal->id = 7;
