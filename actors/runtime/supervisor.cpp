@@ -31,7 +31,7 @@ struct start_child {
 };
 /// To oneself: those who wait may start now.
 struct start_waiting {};
-/// To oneself: nobody waits for a given-up replica's answers any more.
+/// To oneself: go on with a replica that was given up.
 struct end_replica {
   partition_id group;
 };
@@ -64,7 +64,9 @@ public:
   void on_usable(partition_id group);
   void on_called(const group_called& m);
   void give_up(const give_up_group& m);
-  void end_given_up(const end_replica& m);
+  void end_given_up(partition_id p);
+  void end_later(partition_id p, milliseconds wait);
+  void hand_to_proxy(partition_id p);
   void adopt(const adopt_connection& m);
   void stop();
 
@@ -353,7 +355,8 @@ void supervisor_state::begin_anew(partition_id p) {
 }
 
 /// The replica judges, and stands still from then on; then the proxy takes over
-/// from it; then who still waits for its answers gets them.
+/// from it; then who still waits for its answers gets them; then log and tables
+/// go.
 void supervisor_state::give_up(const give_up_group& m) {
   using state = holding::state;
   if (m.group.value >= holdings_.size())
@@ -366,8 +369,7 @@ void supervisor_state::give_up(const give_up_group& m) {
     return;
   }
   const auto replica = parts_->handles.replicas[m.group.value].load();
-  const auto proxy = parts_->handles.proxies[m.group.value].load();
-  if (h.now != state::held || !replica || !proxy)
+  if (h.now != state::held || !replica)
     return;
   const auto failed = [p = m.group](const caf::error& e) {
     spdlog::info("the replica of partition {} is not given up now: {}", p.value,
@@ -375,40 +377,54 @@ void supervisor_state::give_up(const give_up_group& m) {
   };
   self_->request(replica, store_timeout, m)
       .then(
-          [this, m, &h, replica, proxy](const api::done&) {
+          [this, m, &h](const api::done&) {
             spdlog::info("the replica of partition {} is given up",
                          m.group.value);
             h.now = state::leaving;
             h.dismissal = m.dismissal;
-            const auto end = [this, p = m.group, replica] {
-              self_->send(replica, answer_at_once{});
-              self_->delayed_send(self_, parts_->cluster->times.answer_wait,
-                                  end_replica{p});
-            };
-            self_->request(proxy, store_timeout, stand_in{})
-                .then([end](const api::done&) { end(); },
-                      [end](const caf::error&) { end(); });
+            hand_to_proxy(m.group);
           },
           failed);
 }
 
-void supervisor_state::end_given_up(const end_replica& m) {
-  if (holdings_[m.group.value].now != holding::state::leaving)
+void supervisor_state::end_later(partition_id p, milliseconds wait) {
+  self_->delayed_send(self_, wait, end_replica{p});
+}
+
+/// Tables nobody applies to any more are not to be shown.
+void supervisor_state::hand_to_proxy(partition_id p) {
+  const auto proxy = parts_->handles.proxies[p.value].load();
+  if (!proxy) {
+    end_later(p, backoff::first);
     return;
-  auto& c = children_[holdings_[m.group.value].child];
-  if (c.running)
-    self_->send_exit(c.running, caf::exit_reason::user_shutdown);
+  }
+  self_->request(proxy, store_timeout, stand_in{})
+      .then(
+          [this, p](const api::done&) {
+            if (const auto replica = parts_->handles.replicas[p.value].load())
+              self_->send(replica, answer_at_once{});
+            end_later(p, parts_->cluster->times.answer_wait);
+          },
+          [this, p](const caf::error&) { end_later(p, backoff::first); });
+}
+
+void supervisor_state::end_given_up(partition_id p) {
+  auto& h = holdings_[p.value];
+  if (h.now != holding::state::leaving)
+    return;
+  if (p != meta_partition && parts_->handles.shown[p.value].load())
+    hand_to_proxy(p);
+  else if (const auto& replica = children_[h.child].running)
+    self_->send_exit(replica, caf::exit_reason::user_shutdown);
   else
-    forget_log(m.group);
+    forget_log(p);
 }
 
 void supervisor_state::forget_log(partition_id p) {
   using state = holding::state;
   auto& h = holdings_[p.value];
   const auto writer = parts_->handles.writer.load();
-  const auto again = [this, p] {
-    self_->delayed_send(self_, backoff::first, end_replica{p});
-  };
+  const auto again = [this, p] { end_later(p, backoff::first); };
   if (!writer) {
     again();
     return;
@@ -502,7 +518,7 @@ void supervisor_state::on_down(const caf::down_msg& m) {
     c.running = nullptr;
     c.forget();
     if (const auto left = leaving(i)) {
-      forget_log(*left);
+      end_given_up(*left);
       return;
     }
     const auto wait = c.delay.died(parts_->context.time.steady());
@@ -570,7 +586,7 @@ caf::behavior supervisor(pointer self, const supervisor_parts& parts) {
       [&s](const partition_usable& m) { s.on_usable(m.group); },
       [&s](const group_called& m) { s.on_called(m); },
       [&s](const give_up_group& m) { s.give_up(m); },
-      [&s](const end_replica& m) { s.end_given_up(m); },
+      [&s](const end_replica& m) { s.end_given_up(m.group); },
       [&s](const adopt_connection& m) { s.adopt(m); },
   };
 }

@@ -263,6 +263,35 @@ TEST_CASE("partition proxy: replicas leave a node and come back to it") {
   }
 }
 
+TEST_CASE("partition proxy: any may die while it takes over") {
+  changing_cluster c{3};
+  for (std::size_t n = 0; n < 12; ++n)
+    c.write(n % 3, n, "before");
+  for (const std::size_t at : {3, 4}) {
+    c.begin(at, {0, at}, "directory");
+    c.require_change(0, what::add, at);
+  }
+  const auto all_shown = [&] {
+    std::size_t all = 0;
+    for (std::size_t at = 0; at < 5; ++at)
+      all += shown(c, at);
+    return all;
+  };
+  // Now and then, so that some of them get on.
+  std::size_t looks = 0;
+  whole_node::wait([&] {
+    if (++looks % 20 == 0)
+      for (std::size_t at = 0; at < 3; ++at)
+        for (const auto& [name, actor] : c.nodes[at]->node->actors())
+          if (name == "partition_proxy")
+            caf::anon_send_exit(actor, caf::exit_reason::kill);
+    return looks > 100 && all_shown() == 12;
+  });
+  wait_spread(c, 5);
+  for (std::size_t n = 0; n < 12; ++n)
+    write_and_show(c, 5, n % 5, n, "after");
+}
+
 namespace {
 
 /// Counts what makes tables durable.
