@@ -152,6 +152,7 @@ class Stage:
               f"sdk_reads={sum(key.reads for key in sdk.keys)} wrong={len(wrong)} "
               f"listeners={listeners} {percentiles('sdk', self.outages_ms[sdk.sdk])} "
               f"{percentiles('server', self.probed_ms)} told_s_max={max(sdk.told_s):.1f} "
+              f"late_listeners={sdk.late_listeners} "
               f"listed_s_max={max(self.listed_s):.1f} "
               f"lists_seen={self.watcher.looks[sdk.service]}", flush=True)
         return wrong
