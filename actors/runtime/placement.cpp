@@ -38,6 +38,7 @@ using placement_impl = placement_actor::extend<caf::reacts_to<look_around>>;
 
 constexpr milliseconds replica_timeout{2'000};
 constexpr milliseconds propose_timeout{10'000};
+constexpr unsigned hurried_max = 100;
 
 using record_ptr = std::shared_ptr<const pb::MembershipRecord>;
 
@@ -81,8 +82,15 @@ private:
   };
   using question_ptr = std::shared_ptr<question>;
 
-  void look_later() {
-    self_->delayed_send(self_, parts_->settings.look_every, look_around{});
+  /// Sooner if something was ordered: until a node that is no member any more
+  /// has heard of it, its clients' writes wait. What is refused again and again
+  /// has time.
+  void look_later(bool ordered = false) {
+    hurried_ = ordered ? hurried_ + 1 : 0;
+    const auto every = parts_->settings.look_every;
+    self_->delayed_send(self_,
+                        ordered && hurried_ < hurried_max ? every / 5 : every,
+                        look_around{});
   }
   member_actor replica(partition_id group) const {
     const auto& all = parts_->handles.replicas;
@@ -99,7 +107,7 @@ private:
   static void close(const question_ptr& q);
   std::vector<cluster::placed_node>
   nodes_of(const pb::MembershipRecord& record) const;
-  void go_on(const record_ptr& record, const reported& now);
+  bool go_on(const record_ptr& record, const reported& now);
   void obey(const pb::GroupOrder& what, const owed_reply& to);
   void dismissed(partition_id group, const raft::log_position& dismissal,
                  const owed_reply& to);
@@ -112,6 +120,8 @@ private:
 
   placement_impl::pointer self_;
   std::optional<placement_parts> parts_;
+  /// Looks in a row that ordered something.
+  unsigned hurried_ = 0;
 };
 
 // -- what this node knows -----------------------------------------------------
@@ -345,8 +355,7 @@ void placement_state::confirm_lead() {
   load_record(
       [this](const record_ptr& record) {
         ask_all([this, record](const reported& now) {
-          go_on(record, now);
-          look_later();
+          look_later(go_on(record, now));
         });
       },
       [this](const error&) { look_later(); });
@@ -373,7 +382,8 @@ placement_state::nodes_of(const pb::MembershipRecord& record) const {
   return out;
 }
 
-void placement_state::go_on(const record_ptr& record, const reported& now) {
+/// True if something was ordered.
+bool placement_state::go_on(const record_ptr& record, const reported& now) {
   auto nodes = nodes_of(*record);
   const auto of = [](const auto& all, node_id node) {
     const auto found = all.find(node);
@@ -406,6 +416,8 @@ void placement_state::go_on(const record_ptr& record, const reported& now) {
   }
   for (const auto each : steps.gone)
     forget(each);
+  return !steps.changes.empty() || !steps.moves.empty()
+         || !steps.dismissals.empty() || !steps.gone.empty();
 }
 
 /// What is lost or refused is decided anew a moment later.
