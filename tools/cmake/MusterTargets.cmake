@@ -62,18 +62,16 @@ function(muster_add_pch kind)
   target_precompile_headers(muster_pch_${kind} PRIVATE ${ARG_HEADERS})
 endfunction()
 
-# muster_test(name DEPS … [PCH kind] [LABELS …] [ALONE]): a doctest program of
-# all .cpp files of the calling folder, registered with ctest. ALONE: ctest runs
-# nothing beside it, for its threads and times need the machine.
+# muster_test(name DEPS … [PCH kind] [LABELS …]): a doctest program of all .cpp
+# files of the calling folder, registered with ctest.
 function(muster_test name)
-  cmake_parse_arguments(ARG "ALONE" "PCH" "DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "PCH" "DEPS;LABELS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "*.cpp")
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} muster_test_main
     muster_options)
   muster_use_pch(${name} "${ARG_PCH}")
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES RUN_SERIAL "${ARG_ALONE}")
   if(ARG_LABELS)
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
   endif()
