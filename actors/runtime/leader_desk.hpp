@@ -35,6 +35,9 @@ struct leader_desk_parts {
   std::function<gate_actor()> gate;
   /// Whether readers of this node see everything up to that index.
   std::function<bool(log_index)> shows;
+  /// Called when something begins to wait for a leader. Null: `tick` is called
+  /// all the time.
+  std::function<void()> parked{};
 };
 
 /// Has the leader do what was asked of this node, and answers once readers here
@@ -68,7 +71,7 @@ public:
 
   /// For the next leader, or this node once it takes writes again.
   void park(const std::shared_ptr<const pb::Command>& command, reply to) {
-    writes_.parked.push_back(named(command, std::move(to)));
+    wait(named(command, std::move(to)), writes_);
   }
 
   /// Another member may lead now. Who was asked before leads no more, and may be
@@ -177,7 +180,7 @@ private:
     const auto here = parts_.here();
     const auto gate = here ? gate_actor{} : parts_.gate();
     if (leader.value == 0 || (!here && !gate)) {
-      all.parked.push_back(std::move(p));
+      wait(std::move(p), all);
       return;
     }
     p->asked = leader;
@@ -199,16 +202,23 @@ private:
       // A read changes nothing, and the name of a command makes it safe to ask
       // again.
       if (now() < p->until)
-        all.parked.push_back(p);
+        this->wait(p, all);
       else
         give_up(*p, why);
     };
-    const auto wait = parts_.times.answer_wait;
+    const auto at_most = parts_.times.answer_wait;
     if (here)
-      self_->request(here, wait, p->for_here()).then(done, failed);
+      self_->request(here, at_most, p->for_here()).then(done, failed);
     else
-      self_->request(gate, wait, p->for_other(leader, parts_.group))
+      self_->request(gate, at_most, p->for_other(leader, parts_.group))
           .then(done, failed);
+  }
+
+  template <class Passed>
+  void wait(std::shared_ptr<Passed> p, passing<Passed>& all) {
+    all.parked.push_back(std::move(p));
+    if (parts_.parked)
+      parts_.parked();
   }
 
   template <class Passed>
@@ -217,7 +227,7 @@ private:
       if (p->asked == leader)
         return false;
       p->perhaps_done = true;
-      all.parked.push_back(p);
+      wait(p, all);
       return true;
     });
   }

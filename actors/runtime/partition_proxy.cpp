@@ -22,8 +22,10 @@ namespace muster::runtime {
 
 namespace {
 
-/// To oneself: try again what did not work.
-struct proxy_tick {};
+/// To oneself: try again what did not work. Only the newest one counts.
+struct proxy_tick {
+  std::uint64_t number = 0;
+};
 
 } // namespace
 
@@ -38,6 +40,8 @@ namespace {
 using proxy_impl = partition_proxy_actor::extend<caf::reacts_to<proxy_tick>>;
 
 constexpr milliseconds tick_every{100};
+/// As long as all goes well: there are many partitions.
+constexpr milliseconds idle_tick_every{2'000};
 constexpr milliseconds worker_timeout{5'000};
 /// A node that does not answer for so long is left.
 constexpr milliseconds read_timeout{1'500};
@@ -63,7 +67,7 @@ public:
     // A predecessor may have died with changes not told yet.
     if (shown())
       begin_watches_anew();
-    tick();
+    tick({0});
   }
 
   bool shown() const { return parts_.handles.shown[parts_.group.value].load(); }
@@ -80,7 +84,7 @@ public:
   void replica_is_ready();
   caf::result<api::done> stand_in();
   void seen(log_index index) { floor_ = std::max(floor_, index); }
-  void tick();
+  void tick(const proxy_tick& m);
 
 private:
   struct remote_read {
@@ -108,12 +112,18 @@ private:
   void led_by(node_id who);
   void show();
   void announce();
+  void park(const remote_read_ptr& r);
+  bool is_settled() const;
+  void hurry();
+  void arm(milliseconds wait);
 
   proxy_impl::pointer self_;
   partition_proxy_parts parts_;
   leader_desk<proxy_impl::pointer> desk_;
   steady_time began_;
   bool announced_ = false;
+  std::uint64_t ticks_ = 0;
+  bool idle_ = false;
 
   node_id server_; ///< where it reads; 0 = nobody yet
   node_id left_;   ///< who did not answer last
@@ -145,7 +155,8 @@ leader_desk_parts partition_proxy_state::desk_parts() {
               [this](log_index index) {
                 seen(index);
                 return true;
-              }};
+              },
+          .parked = [this] { hurry(); }};
 }
 
 // -- other nodes --------------------------------------------------------------
@@ -237,7 +248,7 @@ partition_proxy_state::read(const M& m, pb::PartitionRead what,
 void partition_proxy_state::start_read(const remote_read_ptr& r) {
   const auto to = server();
   if (to.value == 0) {
-    parked_.push_back(r);
+    park(r);
     return;
   }
   r->what.set_at_least(floor_.value);
@@ -250,7 +261,7 @@ void partition_proxy_state::start_read(const remote_read_ptr& r) {
       [this, r, to](const error& why) {
         left(to);
         if (now() < r->until) {
-          parked_.push_back(r);
+          park(r);
           return;
         }
         --reads_;
@@ -277,8 +288,10 @@ void partition_proxy_state::follow() {
   if (following_ || is_told())
     return;
   const auto to = server();
-  if (to.value == 0)
+  if (to.value == 0) {
+    hurry();
     return;
+  }
   following_ = true;
   pb::PartitionRead what;
   auto& feed = *what.mutable_feed();
@@ -294,6 +307,7 @@ void partition_proxy_state::follow() {
       [this, to](const error&) {
         following_ = false;
         left(to);
+        hurry();
       });
 }
 
@@ -383,6 +397,7 @@ partition_proxy_state::barrier(const api::read_barrier& m) {
 void partition_proxy_state::replica_is_ready() {
   wants_show_ = !shown();
   show();
+  hurry();
 }
 
 /// Once the tables here are no older than what was read elsewhere.
@@ -417,6 +432,7 @@ caf::result<api::done> partition_proxy_state::stand_in() {
             told_ = std::max(told_.value_or(upto), upto);
             owed->deliver(api::done{});
             follow();
+            hurry();
           },
           fail_with(owed));
   return caf::delegated<api::done>{};
@@ -432,8 +448,30 @@ void partition_proxy_state::announce() {
   caf::anon_send(parts_.starter, partition_usable{parts_.group});
 }
 
-void partition_proxy_state::tick() {
-  self_->delayed_send(self_, tick_every, proxy_tick{});
+void partition_proxy_state::park(const remote_read_ptr& r) {
+  parked_.push_back(r);
+  hurry();
+}
+
+/// Nothing waits for another try.
+bool partition_proxy_state::is_settled() const {
+  return announced_ && !wants_show_ && parked_.empty() && !desk_.has_parked()
+         && (following_ || is_told());
+}
+
+void partition_proxy_state::arm(milliseconds wait) {
+  self_->delayed_send(self_, wait, proxy_tick{++ticks_});
+}
+
+void partition_proxy_state::hurry() {
+  if (std::exchange(idle_, false))
+    arm(tick_every);
+}
+
+void partition_proxy_state::tick(const proxy_tick& m) {
+  if (m.number != ticks_)
+    return;
+  idle_ = false;
   show();
   stop_waiting();
   follow();
@@ -448,6 +486,8 @@ void partition_proxy_state::tick() {
   if (!shown() && desk_.has_parked())
     ask_leader();
   desk_.tick();
+  idle_ = is_settled();
+  arm(idle_ ? idle_tick_every : tick_every);
 }
 
 // -- the actor ----------------------------------------------------------------
@@ -517,7 +557,7 @@ partition_proxy(proxy_impl::stateful_pointer<holder<partition_proxy_state>> self
       [&s](const replica_ready&) { s.replica_is_ready(); },
       [&s](stand_in) { return s.stand_in(); },
       [&s](const shown_elsewhere& m) { s.seen(m.index); },
-      [&s](proxy_tick) { s.tick(); },
+      [&s](const proxy_tick& m) { s.tick(m); },
   };
 }
 
