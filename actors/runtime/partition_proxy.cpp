@@ -256,6 +256,7 @@ void partition_proxy_state::start_read(const remote_read_ptr& r) {
       to, r->what, read_timeout,
       [this, r](pb::PartitionAnswer answer) {
         --reads_;
+        seen(log_index{answer.read_at()});
         r->done(std::move(answer));
       },
       [this, r, to](const error& why) {

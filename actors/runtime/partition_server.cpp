@@ -222,7 +222,8 @@ void partition_server_state::give_part(
             [give, answer](const caf::error&) { give(answer, {}); });
 }
 
-/// Of the worker; it does not read ahead of what it applied.
+/// Of the worker, and then how far it was: whoever is told may not be shown
+/// anything older later.
 template <class Answer, class Ask, class Put>
 void partition_server_state::ask(partition_id group, const owed_reply& to,
                                  Ask what, Put put) {
@@ -231,12 +232,16 @@ void partition_server_state::ask(partition_id group, const owed_reply& to,
     to->fail({errc::unavailable, "the tables' worker is restarting"});
     return;
   }
+  auto out = std::make_shared<pb::PartitionAnswer>();
   self_->request(worker, worker_timeout, std::move(what))
+      .then([out, put](const Answer& found) { put(found, *out); },
+            fail_with(to));
+  self_->request(worker, worker_timeout, get_applied{group})
       .then(
-          [to, put](const Answer& found) {
-            pb::PartitionAnswer out;
-            put(found, out);
-            to->deliver(out.SerializeAsString());
+          [out, to](const raft::log_position& at) {
+            out->set_read_at(at.index.value);
+            if (out->what_case() != pb::PartitionAnswer::WHAT_NOT_SET)
+              to->deliver(out->SerializeAsString());
           },
           fail_with(to));
 }

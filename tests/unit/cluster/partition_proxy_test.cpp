@@ -167,6 +167,31 @@ TEST_CASE("partition proxy: five nodes with three replicas each serve all") {
   }
 }
 
+TEST_CASE("partition proxy: who reads elsewhere hears how new that is") {
+  changing_cluster c{3};
+  c.write(0, 1, "first");
+  const auto group = c.nodes[0]->holder(key_of(1));
+  whole_node::wait([&] { return shows_partition(c, 0, group.value); });
+  pb::PartitionRead what;
+  runtime::to_wire(key_of(1), *what.mutable_config());
+  std::size_t asked = 0;
+  for (const auto& [name, actor] : c.nodes[0]->node->actors())
+    if (name == "partition_server") {
+      const auto bytes = ask<std::string>(
+          c, 0, actor,
+          runtime::read_partition{group, what.SerializeAsString()});
+      REQUIRE(bytes);
+      pb::PartitionAnswer answer;
+      REQUIRE(answer.ParseFromString(*bytes));
+      CHECK(answer.config().formal().content() == "first");
+      // Else a later read at another node could show what was before.
+      CHECK(answer.config().revision() > 0);
+      CHECK(answer.read_at() >= answer.config().revision());
+      ++asked;
+    }
+  CHECK(asked == 1);
+}
+
 TEST_CASE("partition proxy: watchers wake on all nodes, whoever goes") {
   changing_cluster c{5};
   wait_spread(c, 5);
