@@ -108,6 +108,9 @@ public:
     return !writes_.parked.empty() || !reads_.parked.empty();
   }
 
+  /// Whether something waits for a leader, or to be shown.
+  bool is_busy() const { return has_parked() || !late_.empty(); }
+
 private:
   /// Done elsewhere; answered once it is shown here too.
   struct late_answer {

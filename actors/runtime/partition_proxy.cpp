@@ -91,6 +91,8 @@ private:
     pb::PartitionRead what;
     steady_time until;
     std::function<void(pb::PartitionAnswer)> done;
+    /// Reads the own tables instead, once they are shown.
+    std::function<void()> here;
     owed_reply to;
   };
   using remote_read_ptr = std::shared_ptr<remote_read>;
@@ -112,6 +114,8 @@ private:
   void led_by(node_id who);
   void show();
   void announce();
+  bool shows(log_index index);
+  bool is_turning() const { return showing_ || shown(); }
   void park(const remote_read_ptr& r);
   bool is_settled() const;
   void hurry();
@@ -138,6 +142,8 @@ private:
 
   bool wants_show_ = false;
   bool showing_ = false;
+  /// At least so far the own tables are, once they are shown.
+  log_index applied_here_;
   /// Shown here; up to there watchers are still to be told by way of others.
   log_index shown_from_;
   steady_time shown_since_{};
@@ -151,11 +157,7 @@ leader_desk_parts partition_proxy_state::desk_parts() {
           .leader = [this] { return leader_; },
           .here = [] { return member_actor{}; },
           .gate = [this] { return parts_.handles.gate.load(); },
-          .shows =
-              [this](log_index index) {
-                seen(index);
-                return true;
-              },
+          .shows = [this](log_index index) { return shows(index); },
           .parked = [this] { hurry(); }};
 }
 
@@ -241,6 +243,11 @@ partition_proxy_state::read(const M& m, pb::PartitionRead what,
   r->done = [to = r->to, take = std::move(take)](pb::PartitionAnswer a) {
     to->deliver(take(std::move(a)));
   };
+  r->here = [this, m, to = r->to] {
+    if (const auto own = worker())
+      self_->request(own, worker_timeout, m)
+          .then([to](const Answer& a) { to->deliver(a); }, fail_with(to));
+  };
   start_read(r);
   return caf::delegated<Answer>{};
 }
@@ -255,6 +262,11 @@ void partition_proxy_state::start_read(const remote_read_ptr& r) {
   ask(
       to, r->what, read_timeout,
       [this, r](pb::PartitionAnswer answer) {
+        // The own tables may be older, and are shown to others by now.
+        if (is_turning()) {
+          park(r);
+          return;
+        }
         --reads_;
         seen(log_index{answer.read_at()});
         r->done(std::move(answer));
@@ -449,6 +461,29 @@ void partition_proxy_state::announce() {
   caf::anon_send(parts_.starter, partition_usable{parts_.group});
 }
 
+/// What the leader did for this node is answered once readers here see it: at
+/// another node that is named an index, in own tables when they have it.
+bool partition_proxy_state::shows(log_index index) {
+  if (!is_turning()) {
+    seen(index);
+    return true;
+  }
+  if (index <= applied_here_)
+    return true;
+  if (const auto own = worker())
+    self_->request(own, worker_timeout, get_applied{parts_.group})
+        .then(
+            [this](const raft::log_position& at) {
+              if (at.index <= applied_here_)
+                return;
+              applied_here_ = at.index;
+              desk_.answer_late();
+            },
+            [](const caf::error&) {});
+  hurry();
+  return false;
+}
+
 void partition_proxy_state::park(const remote_read_ptr& r) {
   parked_.push_back(r);
   hurry();
@@ -456,7 +491,7 @@ void partition_proxy_state::park(const remote_read_ptr& r) {
 
 /// Nothing waits for another try.
 bool partition_proxy_state::is_settled() const {
-  return announced_ && !wants_show_ && parked_.empty() && !desk_.has_parked()
+  return announced_ && !wants_show_ && parked_.empty() && !desk_.is_busy()
          && (following_ || is_told());
 }
 
@@ -477,7 +512,10 @@ void partition_proxy_state::tick(const proxy_tick& m) {
   stop_waiting();
   follow();
   for (const auto& r : std::exchange(parked_, {}))
-    if (now() < r->until) {
+    if (shown()) {
+      --reads_;
+      r->here();
+    } else if (now() < r->until) {
       start_read(r);
     } else {
       --reads_;
@@ -487,6 +525,7 @@ void partition_proxy_state::tick(const proxy_tick& m) {
   if (!shown() && desk_.has_parked())
     ask_leader();
   desk_.tick();
+  desk_.answer_late();
   idle_ = is_settled();
   arm(idle_ ? idle_tick_every : tick_every);
 }
