@@ -83,7 +83,15 @@ public:
   caf::result<log_index> barrier(const api::read_barrier& m);
   void replica_is_ready();
   caf::result<api::done> stand_in();
-  void seen(log_index index) { floor_ = std::max(floor_, index); }
+  /// Of one partition only the proxy writes it.
+  void seen(log_index index) {
+    if (index > floor())
+      parts_.handles.floors[parts_.group.value] = index.value;
+  }
+  /// Nobody here may read anything older. A successor goes on from there.
+  log_index floor() const {
+    return log_index{parts_.handles.floors[parts_.group.value].load()};
+  }
   void tick(const proxy_tick& m);
 
 private:
@@ -117,6 +125,7 @@ private:
   bool shows(log_index index);
   bool is_turning() const { return showing_ || shown(); }
   void park(const remote_read_ptr& r);
+  void retry_parked();
   bool is_settled() const;
   void hurry();
   void arm(milliseconds wait);
@@ -134,14 +143,13 @@ private:
   node_id leader_;
   /// Watchers here were told everything up to it; none: of nothing yet.
   std::optional<log_index> told_;
-  /// Nobody here may read anything older.
-  log_index floor_;
   bool following_ = false;
   std::vector<remote_read_ptr> parked_;
   std::size_t reads_ = 0;
 
   bool wants_show_ = false;
   bool showing_ = false;
+  bool hiding_ = false;
   /// At least so far the own tables are, once they are shown.
   log_index applied_here_;
   /// Shown here; up to there watchers are still to be told by way of others.
@@ -228,7 +236,7 @@ template <class Answer, class M>
 caf::result<Answer>
 partition_proxy_state::read(const M& m, pb::PartitionRead what,
                             std::function<Answer(pb::PartitionAnswer)> take) {
-  if (const auto to = worker(); to && shown()) {
+  if (const auto to = worker(); to && shown() && !hiding_) {
     reply{self_}.pass_on(to, m);
     return caf::delegated<Answer>{};
   }
@@ -244,9 +252,13 @@ partition_proxy_state::read(const M& m, pb::PartitionRead what,
     to->deliver(take(std::move(a)));
   };
   r->here = [this, m, to = r->to] {
-    if (const auto own = worker())
-      self_->request(own, worker_timeout, m)
-          .then([to](const Answer& a) { to->deliver(a); }, fail_with(to));
+    const auto own = worker();
+    if (!own) {
+      to->fail({errc::unavailable, "the tables' worker is restarting"});
+      return;
+    }
+    self_->request(own, worker_timeout, m)
+        .then([to](const Answer& a) { to->deliver(a); }, fail_with(to));
   };
   start_read(r);
   return caf::delegated<Answer>{};
@@ -254,11 +266,12 @@ partition_proxy_state::read(const M& m, pb::PartitionRead what,
 
 void partition_proxy_state::start_read(const remote_read_ptr& r) {
   const auto to = server();
-  if (to.value == 0) {
+  // How new the own tables were that others were given is not known yet.
+  if (to.value == 0 || hiding_) {
     park(r);
     return;
   }
-  r->what.set_at_least(floor_.value);
+  r->what.set_at_least(floor().value);
   ask(
       to, r->what, read_timeout,
       [this, r](pb::PartitionAnswer answer) {
@@ -419,7 +432,7 @@ void partition_proxy_state::show() {
   if (!wants_show_ || showing_ || !to)
     return;
   showing_ = true;
-  self_->request(to, worker_timeout, show_group{parts_.group, floor_})
+  self_->request(to, worker_timeout, show_group{parts_.group, floor()})
       .then(
           [this](log_index from) {
             showing_ = wants_show_ = false;
@@ -438,16 +451,22 @@ caf::result<api::done> partition_proxy_state::stand_in() {
   if (!to)
     return api::to_caf({errc::unavailable, "the tables' worker is restarting"});
   auto owed = share(reply{self_});
+  hiding_ = true;
   self_->request(to, worker_timeout, hide_group{parts_.group})
       .then(
           [this, owed](log_index upto) {
+            hiding_ = false;
             seen(upto);
             told_ = std::max(told_.value_or(upto), upto);
             owed->deliver(api::done{});
             follow();
+            retry_parked();
             hurry();
           },
-          fail_with(owed));
+          [this, owed](const caf::error& e) {
+            hiding_ = false;
+            owed->fail(api::from_caf(e));
+          });
   return caf::delegated<api::done>{};
 }
 
@@ -504,15 +523,9 @@ void partition_proxy_state::hurry() {
     arm(tick_every);
 }
 
-void partition_proxy_state::tick(const proxy_tick& m) {
-  if (m.number != ticks_)
-    return;
-  idle_ = false;
-  show();
-  stop_waiting();
-  follow();
+void partition_proxy_state::retry_parked() {
   for (const auto& r : std::exchange(parked_, {}))
-    if (shown()) {
+    if (shown() && !hiding_) {
       --reads_;
       r->here();
     } else if (now() < r->until) {
@@ -522,6 +535,16 @@ void partition_proxy_state::tick(const proxy_tick& m) {
       r->to->fail({errc::unavailable,
                    "no node that has the partition can be reached"});
     }
+}
+
+void partition_proxy_state::tick(const proxy_tick& m) {
+  if (m.number != ticks_)
+    return;
+  idle_ = false;
+  show();
+  stop_waiting();
+  follow();
+  retry_parked();
   if (!shown() && desk_.has_parked())
     ask_leader();
   desk_.tick();

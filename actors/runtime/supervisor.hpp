@@ -27,7 +27,8 @@ namespace muster::runtime {
 struct node_handles {
   explicit node_handles(std::size_t partitions, std::size_t worker_count)
     : workers(worker_count), replicas(partitions + 1), proxies(partitions + 1),
-      bound(partitions + 1), shown(partitions + 1), followed(partitions + 1),
+      bound(partitions + 1), shown(partitions + 1), floors(partitions + 1),
+      followed(partitions + 1),
       figures(partitions + 1) {}
 
   /// These are null on a node that stands alone.
@@ -39,7 +40,7 @@ struct node_handles {
   api::handle_cell<placement_actor> placement;
   api::handle_cell<log_writer_actor> writer;
   std::vector<api::handle_cell<state_worker_actor>> workers;
-  /// By partition number, 0…P, as the next five. Null where there is none.
+  /// By partition number, 0…P, as the next six. Null where there is none.
   std::vector<api::handle_cell<member_actor>> replicas;
   /// Null for partition 0, and on a node that stands alone.
   std::vector<api::handle_cell<partition_proxy_actor>> proxies;
@@ -49,6 +50,9 @@ struct node_handles {
   /// Whether readers of this node are given what its own tables have. Written
   /// by the state workers, and by the node before they start.
   std::vector<std::atomic<bool>> shown;
+  /// Up to which index something was shown that came from another node, or was
+  /// shown before: what readers get is not older. Written by the proxies.
+  std::vector<std::atomic<std::uint64_t>> floors;
   /// Whether other nodes follow what is applied here. Written by the partition
   /// server.
   std::vector<std::atomic<bool>> followed;
