@@ -174,6 +174,12 @@ void door_state::call(partition_id group, raft_in said) {
 
 void door_state::serve_read(node_id from, pb::PeerCall& call) {
   const auto id = call.id();
+  auto what = std::make_shared<pb::PartitionRead>();
+  if (!what->ParseFromString(call.read())
+      || what->what_case() == pb::PartitionRead::WHAT_NOT_SET) {
+    fail_call(from, id, {errc::invalid_argument, "the read does not parse"});
+    return;
+  }
   const auto to = parts_->handles.partition_server.load();
   if (!to) {
     fail_call(from, id, {errc::unavailable, "nothing can be read here now"});
@@ -181,8 +187,7 @@ void door_state::serve_read(node_id from, pb::PeerCall& call) {
   }
   self_
       ->request(to, peer_answer_timeout,
-                read_partition{partition_id{call.group()},
-                               std::move(*call.mutable_read())})
+                read_partition{partition_id{call.group()}, std::move(what)})
       .then(
           [this, from, id](const std::string& bytes) {
             auto answer = std::make_shared<pb::PeerAnswer>();

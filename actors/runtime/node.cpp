@@ -62,8 +62,8 @@ struct node::impl {
       system(configured(config, options)) {
     context.naming_ready = [this] { ready(naming_up); };
     // On a member of a cluster only partition 0 is sure to be here.
-    for (std::size_t p = 0; p < handles.shown.size(); ++p)
-      handles.shown[p] = p == 0 || !options.cluster;
+    for (std::size_t p = 0; p < handles.views.size(); ++p)
+      handles.views[p].begin(p == 0 || !options.cluster);
     if (options.cluster)
       context.distro = &share;
     else

@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/core/model/check.hpp"
+#include "actors/core/watch/feed_follower.hpp"
 #include "actors/runtime/accept.hpp"
 #include "actors/runtime/leader_desk.hpp"
 #include "actors/runtime/partition_wire.hpp"
@@ -63,14 +64,17 @@ public:
 
   partition_proxy_state(proxy_impl::pointer self, partition_proxy_parts parts)
       : self_(self), parts_(std::move(parts)), desk_(self, desk_parts()),
-        began_(now()) {
-    // A predecessor may have died with changes not told yet.
-    if (shown())
+        began_(now()), follower_(told_wait) {
+    if (view().is_here()) {
+      follower_.take_over();
       begin_watches_anew();
+    }
     tick({0});
   }
 
-  bool shown() const { return parts_.handles.shown[parts_.group.value].load(); }
+  cluster::partition_view& view() const {
+    return parts_.handles.views[parts_.group.value];
+  }
   state_worker_actor worker() const {
     return parts_.handles.worker_of(parts_.group);
   }
@@ -83,15 +87,6 @@ public:
   caf::result<log_index> barrier(const api::read_barrier& m);
   void replica_is_ready();
   caf::result<api::done> stand_in();
-  /// Of one partition only the proxy writes it.
-  void seen(log_index index) {
-    if (index > floor())
-      parts_.handles.floors[parts_.group.value] = index.value;
-  }
-  /// Nobody here may read anything older. A successor goes on from there.
-  log_index floor() const {
-    return log_index{parts_.handles.floors[parts_.group.value].load()};
-  }
   void tick(const proxy_tick& m);
 
 private:
@@ -114,16 +109,13 @@ private:
            Done done, Failed failed);
   void start_read(const remote_read_ptr& r);
   void follow();
-  void take_part(const pb::FeedPart& part);
+  bool take_part(const pb::FeedPart& part);
   void begin_watches_anew();
-  bool is_told() const;
-  void stop_waiting();
   void ask_leader();
   void led_by(node_id who);
   void show();
   void announce();
   bool shows(log_index index);
-  bool is_turning() const { return showing_ || shown(); }
   void park(const remote_read_ptr& r);
   void retry_parked();
   bool is_settled() const;
@@ -141,20 +133,15 @@ private:
   node_id server_; ///< where it reads; 0 = nobody yet
   node_id left_;   ///< who did not answer last
   node_id leader_;
-  /// Watchers here were told everything up to it; none: of nothing yet.
-  std::optional<log_index> told_;
+  watch::feed_follower follower_;
   bool following_ = false;
   std::vector<remote_read_ptr> parked_;
   std::size_t reads_ = 0;
 
   bool wants_show_ = false;
   bool showing_ = false;
-  bool hiding_ = false;
   /// At least so far the own tables are, once they are shown.
   log_index applied_here_;
-  /// Shown here; up to there watchers are still to be told by way of others.
-  log_index shown_from_;
-  steady_time shown_since_{};
 };
 
 leader_desk_parts partition_proxy_state::desk_parts() {
@@ -236,7 +223,7 @@ template <class Answer, class M>
 caf::result<Answer>
 partition_proxy_state::read(const M& m, pb::PartitionRead what,
                             std::function<Answer(pb::PartitionAnswer)> take) {
-  if (const auto to = worker(); to && shown() && !hiding_) {
+  if (const auto to = worker(); to && view().is_here()) {
     reply{self_}.pass_on(to, m);
     return caf::delegated<Answer>{};
   }
@@ -266,22 +253,19 @@ partition_proxy_state::read(const M& m, pb::PartitionRead what,
 
 void partition_proxy_state::start_read(const remote_read_ptr& r) {
   const auto to = server();
-  // How new the own tables were that others were given is not known yet.
-  if (to.value == 0 || hiding_) {
+  if (to.value == 0) {
     park(r);
     return;
   }
-  r->what.set_at_least(floor().value);
+  r->what.set_at_least(view().floor().value);
   ask(
       to, r->what, read_timeout,
       [this, r](pb::PartitionAnswer answer) {
-        // The own tables may be older, and are shown to others by now.
-        if (is_turning()) {
+        if (!view().admit(log_index{answer.read_at()})) {
           park(r);
           return;
         }
         --reads_;
-        seen(log_index{answer.read_at()});
         r->done(std::move(answer));
       },
       [this, r, to](const error& why) {
@@ -297,21 +281,8 @@ void partition_proxy_state::start_read(const remote_read_ptr& r) {
 
 // -- changes ------------------------------------------------------------------
 
-/// Whether the tables here tell watchers all that they still have to hear.
-bool partition_proxy_state::is_told() const {
-  return shown() && told_.value_or(shown_from_) >= shown_from_;
-}
-
-/// Perhaps nobody else shows the partition now.
-void partition_proxy_state::stop_waiting() {
-  if (!shown() || is_told() || now() - shown_since_ < told_wait)
-    return;
-  told_ = shown_from_;
-  begin_watches_anew();
-}
-
 void partition_proxy_state::follow() {
-  if (following_ || is_told())
+  if (following_ || !follower_.wants_part())
     return;
   const auto to = server();
   if (to.value == 0) {
@@ -321,14 +292,16 @@ void partition_proxy_state::follow() {
   following_ = true;
   pb::PartitionRead what;
   auto& feed = *what.mutable_feed();
-  if (told_)
-    feed.set_after(told_->value);
+  if (const auto after = follower_.after())
+    feed.set_after(after->value);
   ask(
       to, what, feed_timeout,
       [this](const pb::PartitionAnswer& answer) {
         following_ = false;
-        take_part(answer.feed());
-        follow();
+        if (take_part(answer.feed()))
+          follow();
+        else
+          hurry();
       },
       [this, to](const error&) {
         following_ = false;
@@ -354,22 +327,29 @@ void partition_proxy_state::begin_watches_anew() {
                  parts_.group.value, groups.size());
 }
 
-void partition_proxy_state::take_part(const pb::FeedPart& part) {
-  // Before the first part somebody may watch already.
-  if (part.gap() || !told_)
+/// False: own tables are shown, nobody knows yet since when.
+bool partition_proxy_state::take_part(const pb::FeedPart& part) {
+  const log_index upto{part.upto()};
+  // Whoever is woken reads what it was woken for.
+  if (!view().admit(upto) && !follower_.is_here()) {
+    return false;
+  }
+  const auto order = follower_.take(upto, part.gap());
+  if (order.anew)
     begin_watches_anew();
   for (const auto& each : part.changes()) {
     auto change = from_wire(each);
+    if (change.at > order.upto)
+      break;
     route_event(parts_.context,
                 {parts_.group, change.at,
                  model::config_changed{nullptr, std::move(change.key),
                                        change.content_changed, change.created,
                                        change.removed}});
   }
-  told_ = log_index{part.upto()};
-  seen(*told_);
   led_by(node_id{part.leader()});
   announce();
+  return true;
 }
 
 // -- writes -------------------------------------------------------------------
@@ -399,7 +379,7 @@ void partition_proxy_state::ask_leader() {
 caf::result<model::outcome>
 partition_proxy_state::propose(const api::propose& m) {
   const auto replica = parts_.handles.replicas[parts_.group.value].load();
-  if (replica && shown()) {
+  if (replica && view().is_here()) {
     reply{self_}.pass_on(replica, m);
     return caf::delegated<model::outcome>{};
   }
@@ -411,7 +391,7 @@ partition_proxy_state::propose(const api::propose& m) {
 caf::result<log_index>
 partition_proxy_state::barrier(const api::read_barrier& m) {
   const auto replica = parts_.handles.replicas[parts_.group.value].load();
-  if (replica && shown()) {
+  if (replica && view().is_here()) {
     reply{self_}.pass_on(replica, m);
     return caf::delegated<log_index>{};
   }
@@ -421,58 +401,53 @@ partition_proxy_state::barrier(const api::read_barrier& m) {
 // -- who shows the partition --------------------------------------------------
 
 void partition_proxy_state::replica_is_ready() {
-  wants_show_ = !shown();
+  wants_show_ = !follower_.is_here();
   show();
   hurry();
 }
 
-/// Once the tables here are no older than what was read elsewhere.
+/// Asked until it is known: whether and since when the own tables tell.
 void partition_proxy_state::show() {
   const auto to = worker();
   if (!wants_show_ || showing_ || !to)
     return;
   showing_ = true;
-  self_->request(to, worker_timeout, show_group{parts_.group, floor()})
+  self_->request(to, worker_timeout, show_group{parts_.group})
       .then(
           [this](log_index from) {
             showing_ = wants_show_ = false;
-            shown_from_ = from;
-            shown_since_ = now();
+            if (follower_.shown(from, now()))
+              begin_watches_anew();
             announce();
             follow();
+            retry_parked();
           },
           [this](const caf::error&) { showing_ = false; });
 }
 
-/// The replica here goes.
+/// The replica here goes. Asked again until it is done.
 caf::result<api::done> partition_proxy_state::stand_in() {
   wants_show_ = false;
   const auto to = worker();
   if (!to)
     return api::to_caf({errc::unavailable, "the tables' worker is restarting"});
   auto owed = share(reply{self_});
-  hiding_ = true;
   self_->request(to, worker_timeout, hide_group{parts_.group})
       .then(
           [this, owed](log_index upto) {
-            hiding_ = false;
-            seen(upto);
-            told_ = std::max(told_.value_or(upto), upto);
             owed->deliver(api::done{});
+            follower_.hidden(upto);
             follow();
             retry_parked();
             hurry();
           },
-          [this, owed](const caf::error& e) {
-            hiding_ = false;
-            owed->fail(api::from_caf(e));
-          });
+          fail_with(owed));
   return caf::delegated<api::done>{};
 }
 
 void partition_proxy_state::announce() {
   const bool own_may_come =
-      !shown() && parts_.handles.replicas[parts_.group.value].load()
+      !view().is_here() && parts_.handles.replicas[parts_.group.value].load()
       && now() - began_ < own_replica_wait;
   if (announced_ || own_may_come)
     return;
@@ -483,11 +458,7 @@ void partition_proxy_state::announce() {
 /// What the leader did for this node is answered once readers here see it: at
 /// another node that is named an index, in own tables when they have it.
 bool partition_proxy_state::shows(log_index index) {
-  if (!is_turning()) {
-    seen(index);
-    return true;
-  }
-  if (index <= applied_here_)
+  if (view().admit(index) || index <= applied_here_)
     return true;
   if (const auto own = worker())
     self_->request(own, worker_timeout, get_applied{parts_.group})
@@ -511,7 +482,7 @@ void partition_proxy_state::park(const remote_read_ptr& r) {
 /// Nothing waits for another try.
 bool partition_proxy_state::is_settled() const {
   return announced_ && !wants_show_ && parked_.empty() && !desk_.is_busy()
-         && (following_ || is_told());
+         && (following_ || !follower_.wants_part());
 }
 
 void partition_proxy_state::arm(milliseconds wait) {
@@ -525,7 +496,7 @@ void partition_proxy_state::hurry() {
 
 void partition_proxy_state::retry_parked() {
   for (const auto& r : std::exchange(parked_, {}))
-    if (shown() && !hiding_) {
+    if (view().is_here()) {
       --reads_;
       r->here();
     } else if (now() < r->until) {
@@ -542,10 +513,11 @@ void partition_proxy_state::tick(const proxy_tick& m) {
     return;
   idle_ = false;
   show();
-  stop_waiting();
+  if (follower_.overdue(now()))
+    begin_watches_anew();
   follow();
   retry_parked();
-  if (!shown() && desk_.has_parked())
+  if (!view().is_here() && desk_.has_parked())
     ask_leader();
   desk_.tick();
   desk_.answer_late();
@@ -619,7 +591,6 @@ partition_proxy(proxy_impl::stateful_pointer<holder<partition_proxy_state>> self
       [&s](const api::read_barrier& m) { return s.barrier(m); },
       [&s](const replica_ready&) { s.replica_is_ready(); },
       [&s](stand_in) { return s.stand_in(); },
-      [&s](const shown_elsewhere& m) { s.seen(m.index); },
       [&s](const proxy_tick& m) { s.tick(m); },
   };
 }

@@ -47,12 +47,13 @@ public:
 
   caf::result<std::string> read(const read_partition& m);
   void changed(const model::event& e);
+  void shown(const tables_shown& m);
   void advanced(const tables_advanced& m);
   void overdue();
 
 private:
   struct waiting_read {
-    pb::PartitionRead what;
+    std::shared_ptr<const pb::PartitionRead> what;
     steady_time until;
     owed_reply to;
   };
@@ -65,8 +66,8 @@ private:
   };
 
   bool shows(partition_id group) const {
-    return group.value < parts_.handles.shown.size()
-           && parts_.handles.shown[group.value].load();
+    return group.value < parts_.handles.views.size()
+           && parts_.handles.views[group.value].is_here();
   }
   void begin(partition_id group, served& s);
   void on_down(const caf::down_msg& m);
@@ -76,9 +77,6 @@ private:
              bool at_once);
   void give_part(partition_id group, const served& s, const waiting_read& r,
                  const std::optional<watch::change_feed::part>& found);
-  template <class Answer, class Ask, class Put>
-  void ask(partition_id group, const owed_reply& to, Ask what, Put put);
-  void read_tables(partition_id group, const waiting_read& r);
 
   server_impl::pointer self_;
   partition_server_parts parts_;
@@ -123,6 +121,15 @@ void partition_server_state::changed(const model::event& e) {
     found->second.feed.add(e.index, *change);
 }
 
+/// While the tables were not shown nothing was told.
+void partition_server_state::shown(const tables_shown& m) {
+  const auto found = served_.find(m.group);
+  if (found == served_.end() || !found->second.begun)
+    return;
+  found->second.feed.begin(m.from);
+  serve_waiting(m.group, found->second);
+}
+
 void partition_server_state::advanced(const tables_advanced& m) {
   const auto found = served_.find(m.group);
   if (found == served_.end() || !found->second.begun)
@@ -135,10 +142,6 @@ void partition_server_state::advanced(const tables_advanced& m) {
 
 caf::result<std::string>
 partition_server_state::read(const read_partition& m) {
-  waiting_read r;
-  if (!r.what.ParseFromString(m.read)
-      || r.what.what_case() == pb::PartitionRead::WHAT_NOT_SET)
-    return api::to_caf({errc::invalid_argument, "the read does not parse"});
   if (!shows(m.group))
     return api::to_caf({errc::unavailable, "the partition is not here"});
   auto& s =
@@ -149,9 +152,11 @@ partition_server_state::read(const read_partition& m) {
                               false,
                               {}})
           .first->second;
-  r.until = parts_.time.steady()
-            + (r.what.has_feed() ? parts_.feed_wait : parts_.read_wait);
-  r.to = share(reply{self_});
+  waiting_read r{m.what,
+                 parts_.time.steady()
+                     + (m.what->has_feed() ? parts_.feed_wait
+                                           : parts_.read_wait),
+                 share(reply{self_})};
   if (!s.worker)
     begin(m.group, s);
   if (!serve(m.group, s, r, false))
@@ -167,13 +172,15 @@ void partition_server_state::serve_waiting(partition_id group, served& s) {
 
 bool partition_server_state::serve(partition_id group, const served& s,
                                    const waiting_read& r, bool at_once) {
-  if (!s.begun || s.feed.reached().value < r.what.at_least())
+  if (!s.begun || s.feed.reached().value < r.what->at_least())
     return false;
-  if (!r.what.has_feed()) {
-    read_tables(group, r);
+  if (!r.what->has_feed()) {
+    self_->request(s.worker, worker_timeout, read_partition{group, r.what})
+        .then([to = r.to](const std::string& found) { to->deliver(found); },
+              fail_with(r.to));
     return true;
   }
-  const auto& feed = r.what.feed();
+  const auto& feed = r.what->feed();
   const auto after =
       feed.has_after() ? log_index{feed.after()} : s.feed.reached();
   const auto found = s.feed.since(after, parts_.part_changes_max);
@@ -191,7 +198,7 @@ void partition_server_state::overdue() {
     std::erase_if(s.waiting, [&](const waiting_read& r) {
       if (now < r.until && shows(group))
         return false;
-      if (!shows(group) || !r.what.has_feed()
+      if (!shows(group) || !r.what->has_feed()
           || !serve(group, s, r, true))
         r.to->fail({errc::unavailable, "the tables are not that far here"});
       return true;
@@ -222,63 +229,6 @@ void partition_server_state::give_part(
             [give, answer](const caf::error&) { give(answer, {}); });
 }
 
-/// Of the worker, and then how far it was: whoever is told may not be shown
-/// anything older later.
-template <class Answer, class Ask, class Put>
-void partition_server_state::ask(partition_id group, const owed_reply& to,
-                                 Ask what, Put put) {
-  const auto worker = parts_.handles.worker_of(group);
-  if (!worker) {
-    to->fail({errc::unavailable, "the tables' worker is restarting"});
-    return;
-  }
-  auto out = std::make_shared<pb::PartitionAnswer>();
-  self_->request(worker, worker_timeout, std::move(what))
-      .then([out, put](const Answer& found) { put(found, *out); },
-            fail_with(to));
-  self_->request(worker, worker_timeout, get_applied{group})
-      .then(
-          [out, to](const raft::log_position& at) {
-            out->set_read_at(at.index.value);
-            if (out->what_case() != pb::PartitionAnswer::WHAT_NOT_SET)
-              to->deliver(out->SerializeAsString());
-          },
-          fail_with(to));
-}
-
-void partition_server_state::read_tables(partition_id group,
-                                         const waiting_read& r) {
-  const auto& what = r.what;
-  if (what.has_config())
-    ask<api::config_loaded>(group, r.to,
-                            api::load_config{{}, from_wire(what.config())},
-                            [](const api::config_loaded& in, auto& out) {
-                              to_wire(in.snapshot, *out.mutable_config());
-                            });
-  else if (what.has_names_in())
-    ask<api::config_names>(group, r.to,
-                           api::list_config_names{{}, group, what.names_in()},
-                           [](const api::config_names& in, auto& out) {
-                             to_wire(in, *out.mutable_names());
-                           });
-  else if (what.has_history())
-    ask<api::history_rows>(
-        group, r.to,
-        api::list_history{{},
-                          from_wire(what.history().config()),
-                          what.history().before(),
-                          what.history().limit()},
-        [](const api::history_rows& in, auto& out) {
-          out.mutable_history()->mutable_rows()->Assign(in.rows.begin(),
-                                                        in.rows.end());
-        });
-  else
-    ask<api::config_counts>(group, r.to, api::count_configs{{}, group},
-                            [](const api::config_counts& in, auto& out) {
-                              to_wire(in, *out.mutable_counts());
-                            });
-}
-
 server_impl::behavior_type
 partition_server(server_impl::stateful_pointer<holder<partition_server_state>>
                      self,
@@ -288,6 +238,7 @@ partition_server(server_impl::stateful_pointer<holder<partition_server_state>>
   return {
       [&s](const read_partition& m) { return s.read(m); },
       [&s](const model::event& e) { s.changed(e); },
+      [&s](const tables_shown& m) { s.shown(m); },
       [&s](const tables_advanced& m) { s.advanced(m); },
       [&s](serve_overdue) { s.overdue(); },
   };

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "actors/core/model/queries.hpp"
+
 namespace muster::runtime {
 
 namespace {
@@ -114,6 +116,22 @@ watch::config_change from_wire(const pb::FedChange& in) {
           .content_changed = in.content_changed(),
           .created = in.created(),
           .removed = in.removed()};
+}
+
+void read_rows(const state_reader& state, const pb::PartitionRead& what,
+               pb::PartitionAnswer& out) {
+  if (what.has_names_in()) {
+    to_wire(api::config_names{model::config_names(state, what.names_in())},
+            *out.mutable_names());
+  } else if (what.has_history()) {
+    const auto& asked = what.history();
+    const auto rows = model::history(state, from_wire(asked.config()),
+                                     asked.before(), asked.limit());
+    out.mutable_history()->mutable_rows()->Assign(rows.begin(), rows.end());
+  } else {
+    to_wire(api::config_counts{model::config_counts(state)},
+            *out.mutable_counts());
+  }
 }
 
 } // namespace muster::runtime

@@ -24,4 +24,9 @@ api::config_counts from_wire(const pb::ConfigCounts& in);
 void to_wire(const watch::config_change& in, pb::FedChange& out);
 watch::config_change from_wire(const pb::FedChange& in);
 
+/// What is read of one partition's rows: everything but single configs and the
+/// feed.
+void read_rows(const state_reader& state, const pb::PartitionRead& what,
+               pb::PartitionAnswer& out);
+
 } // namespace muster::runtime

@@ -60,12 +60,7 @@ leader_desk_parts replica_state::desk_parts() {
 }
 
 bool replica_state::shows(log_index index) {
-  if (index <= applied_)
-    return true;
-  const auto proxy = answers_at_once_ ? parts_->proxy() : partition_proxy_actor{};
-  if (proxy)
-    self_->send(proxy, shown_elsewhere{index});
-  return answers_at_once_;
+  return index <= applied_ || (answers_at_once_ && parts_->view.admit(index));
 }
 
 node_id replica_state::other_leader() const {

@@ -14,6 +14,7 @@
 #include "actors/api/config_index.hpp"
 #include "actors/core/base/clock.hpp"
 #include "actors/core/cluster/membership_core.hpp"
+#include "actors/core/cluster/partition_view.hpp"
 #include "actors/core/cluster/rebalance.hpp"
 #include "actors/core/raft/message.hpp"
 #include "actors/core/raft/ports.hpp"
@@ -23,6 +24,7 @@
 #include "actors/runtime/snapshots.hpp"
 
 namespace muster::pb {
+class PartitionRead;
 class PeerAnswer;
 }
 
@@ -241,17 +243,22 @@ struct clients_at {
 
 // -- partitions without a replica here (partition_proxy.hpp) ------------------
 
-/// To the partition server: a pb::PartitionRead of another node. ->
-/// pb::PartitionAnswer, serialized
+/// To the partition server: a read of another node; to a state worker: one that
+/// need not wait, of tables that are shown. -> pb::PartitionAnswer, serialized
 struct read_partition {
   partition_id group;
-  std::string read;
+  std::shared_ptr<const pb::PartitionRead> what;
 };
 /// To the gate: have that node's partition server do so.
 struct read_partition_at {
   node_id to;
   partition_id group;
   std::string read;
+};
+/// To the partition server: what is applied behind `from` will be told.
+struct tables_shown {
+  partition_id group;
+  log_index from;
 };
 /// To the partition server: what was applied up to here was told.
 struct tables_advanced {
@@ -260,10 +267,9 @@ struct tables_advanced {
 };
 /// To a state worker: from now on readers and watchers of this node get what
 /// these tables say. -> log_index up to which they were applied before.
-/// `unavailable` if that is less than `at_least`.
+/// `unavailable` if readers saw newer ones.
 struct show_group {
   partition_id group;
-  log_index at_least;
 };
 /// To a state worker: no longer. -> log_index up to which watchers were told
 struct hide_group {
@@ -282,10 +288,6 @@ struct partition_usable {
 /// To a partition's proxy: the replica here goes. -> done, once readers and
 /// writers of this node come to the proxy.
 struct stand_in {};
-/// To a partition's proxy: something of that index was answered here.
-struct shown_elsewhere {
-  log_index index;
-};
 
 /// To a state worker: -> applied_position of a group.
 struct get_applied {
@@ -316,6 +318,7 @@ using state_worker_actor
                                raft::log_position>,
                              caf::replies_to<settle_group>::with<
                                raft::log_position>,
+                             caf::replies_to<read_partition>::with<std::string>,
                              caf::replies_to<show_group>::with<log_index>,
                              caf::replies_to<hide_group>::with<log_index>,
                              caf::replies_to<drop_group>::with<api::done>>;
@@ -343,13 +346,13 @@ using partition_proxy_actor
   = api::state_actor::extend<
     caf::replies_to<api::propose>::with<model::outcome>,
     caf::replies_to<api::read_barrier>::with<log_index>,
-    caf::reacts_to<replica_ready>, caf::replies_to<stand_in>::with<api::done>,
-    caf::reacts_to<shown_elsewhere>>;
+    caf::reacts_to<replica_ready>, caf::replies_to<stand_in>::with<api::done>>;
 
 /// Answers other nodes' proxies (partition_server.hpp).
 using partition_server_actor
   = caf::typed_actor<caf::replies_to<read_partition>::with<std::string>,
                      caf::reacts_to<model::event>,
+                     caf::reacts_to<tables_shown>,
                      caf::reacts_to<tables_advanced>>;
 
 /// The node's only way to other nodes (peer.hpp).
@@ -388,13 +391,15 @@ struct state_worker_parts {
   std::function<void(const model::event&)> route;
   /// Whether readers and watchers of this node get what the tables say; if not,
   /// nothing is published or routed. Null: always.
-  std::function<bool(partition_id)> shows{};
-  /// Changes that.
-  std::function<void(partition_id, bool)> show{};
+  std::function<cluster::partition_view*(partition_id)> view{};
   /// Who is read instead.
   std::function<api::state_actor(partition_id)> elsewhere{};
-  /// Everything up to there was routed.
+  /// From there on everything is routed.
+  std::function<void(partition_id, log_index)> shown{};
+  /// Everything up to there was.
   std::function<void(partition_id, log_index)> advanced{};
+  /// Has a thread of its own: its stores block. False in simulations.
+  bool detached = true;
 };
 
 /// Of all replicas of a cluster.
@@ -423,9 +428,7 @@ struct replica_parts {
   gate_actor gate;
   /// Whoever sends snapshots now; not asked on a node that stands alone.
   std::function<snapshot_sender_actor()> sender;
-  /// Stands in for the partition once it is given up here; not asked on a node
-  /// that stands alone.
-  std::function<partition_proxy_actor()> proxy;
+  cluster::partition_view& view;
   const clock& time;
   partition_figures& figures;
   replica_times times;
@@ -475,12 +478,12 @@ MUSTER_LOCAL(runtime::give_up_log)
 MUSTER_LOCAL(runtime::read_partition)
 MUSTER_LOCAL(runtime::read_partition_at)
 MUSTER_LOCAL(runtime::tables_advanced)
+MUSTER_LOCAL(runtime::tables_shown)
 MUSTER_LOCAL(runtime::show_group)
 MUSTER_LOCAL(runtime::hide_group)
 MUSTER_LOCAL(runtime::drop_group)
 MUSTER_LOCAL(runtime::stand_in)
 MUSTER_LOCAL(runtime::partition_usable)
-MUSTER_LOCAL(runtime::shown_elsewhere)
 MUSTER_LOCAL(runtime::placement_at)
 MUSTER_LOCAL(runtime::placement_here)
 MUSTER_LOCAL(runtime::record_heard)

@@ -18,6 +18,7 @@
 #include "actors/core/model/difference.hpp"
 #include "actors/core/model/queries.hpp"
 #include "actors/runtime/context.hpp"
+#include "actors/runtime/partition_wire.hpp"
 #include "actors/runtime/spine.hpp"
 
 namespace muster::runtime {
@@ -67,7 +68,7 @@ public:
 
   /// Whether readers of this node get what the tables say.
   bool shows(partition_id group) const {
-    return !parts_->shows || parts_->shows(group);
+    return !parts_->view || parts_->view(group)->is_here();
   }
   /// Leaves a read that came too late, or too early, to who answers now.
   template <class Answer, class M>
@@ -96,6 +97,7 @@ public:
 
   caf::result<api::config_loaded> load(const api::load_config& m,
                                        partition_id group);
+  caf::result<std::string> answer(const read_partition& m);
   caf::result<log_entries> read_entries(const read_log& m);
 
 private:
@@ -124,6 +126,7 @@ private:
   void tell_advance(partition_id group);
   void forget_configs(partition_id group);
   result<void> replace(const install_tables& m);
+  config_snapshot_ptr known(const state_reader& state, const config_key& key);
   void stop(const error& reason);
 
   actor_type::pointer self_;
@@ -280,7 +283,7 @@ void state_worker_state::publish(const model::event& e) {
 }
 
 void state_worker_state::tell_advance(partition_id group) {
-  if (parts_->advanced)
+  if (parts_->advanced && shows(group))
     parts_->advanced(group, applied_[group].index);
 }
 
@@ -297,9 +300,11 @@ caf::result<log_index> state_worker_state::show(const show_group& m) {
   const auto at = applied(m.group);
   if (!at)
     return api::to_caf(at.error());
-  if (at->index < m.at_least)
+  const bool was_here = shows(m.group);
+  if (!parts_->view(m.group)->show(at->index))
     return api::to_caf({errc::unavailable, "the tables are not that far"});
-  parts_->show(m.group, true);
+  if (!was_here)
+    parts_->shown(m.group, at->index);
   return at->index;
 }
 
@@ -310,8 +315,9 @@ caf::result<log_index> state_worker_state::hide(const hide_group& m) {
   const auto at = applied(m.group);
   if (!at)
     return api::to_caf(at.error());
-  parts_->show(m.group, false);
+  // Whoever looks there looks at nobody else first.
   forget_configs(m.group);
+  parts_->view(m.group)->hide(at->index);
   return at->index;
 }
 
@@ -397,16 +403,38 @@ state_worker_state::install(const install_tables& m) {
 
 // -- reads --------------------------------------------------------------------
 
+config_snapshot_ptr state_worker_state::known(const state_reader& state,
+                                              const config_key& key) {
+  if (auto found = parts_->index.find(key.view()))
+    return std::move(*found);
+  auto snapshot = model::load_config(state, key);
+  parts_->index.publish(key, snapshot);
+  return snapshot;
+}
+
 caf::result<api::config_loaded>
 state_worker_state::load(const api::load_config& m, partition_id group) {
-  if (!shows(group))
-    return read_elsewhere<api::config_loaded>(group, m);
-  if (auto known = parts_->index.find(m.key.view()))
-    return api::config_loaded{std::move(*known)};
-  return read(group, [&](const state_reader& state) {
-    auto snapshot = model::load_config(state, m.key);
-    parts_->index.publish(m.key, snapshot);
-    return api::config_loaded{std::move(snapshot)};
+  return read_shown(group, m, [&](const state_reader& state) {
+    return api::config_loaded{known(state, m.key)};
+  });
+}
+
+caf::result<std::string> state_worker_state::answer(const read_partition& m) {
+  if (!shows(m.group))
+    return api::to_caf({errc::unavailable, "the partition is not here"});
+  const auto at = applied(m.group);
+  if (!at)
+    return api::to_caf(at.error());
+  return read(m.group, [&](const state_reader& state) {
+    pb::PartitionAnswer out;
+    if (m.what->has_config())
+      to_wire(known(state, from_wire(m.what->config())),
+              *out.mutable_config());
+    else
+      read_rows(state, *m.what, out);
+    // Whoever is told may not be shown anything older later.
+    out.set_read_at(at->index.value);
+    return out.SerializeAsString();
   });
 }
 
@@ -490,6 +518,7 @@ actor_type::behavior_type state_worker(pointer self,
     [&s](apply_queued) { s.apply_all(); },
     [&s](const install_tables& m) { return s.install(m); },
     [&s](const settle_group& m) { return s.settle(m.group); },
+    [&s](const read_partition& m) { return s.answer(m); },
     [&s](const show_group& m) { return s.show(m); },
     [&s](const hide_group& m) { return s.hide(m); },
     [&s](const drop_group& m) { return s.drop(m); },
@@ -506,6 +535,8 @@ actor_type::behavior_type state_worker(pointer self,
 
 state_worker_actor spawn_state_worker(caf::actor_system& system,
                                       state_worker_parts parts) {
+  if (!parts.detached)
+    return system.spawn(state_worker, std::move(parts));
   return system.spawn<caf::detached>(state_worker, std::move(parts));
 }
 

@@ -113,6 +113,8 @@ private:
       coming,   ///< is made ready for a new one
     } now = state::unknown;
     bool asked = false;
+    /// While it leaves: the proxy has taken over.
+    bool handed = false;
     raft::log_position dismissal;
     std::size_t child = 0;
   };
@@ -187,34 +189,11 @@ void supervisor_state::add_cluster() {
   });
 }
 
-/// What happens on this node goes to its watchers, and to nodes that follow.
 void supervisor_state::add_worker(std::size_t index) {
   add("state_worker", parts_->handles.workers[index], [this] {
-    auto& context = parts_->context;
-    auto& h = parts_->handles;
-    return spawn_state_worker(
-        self_->system(),
-        {.logs = parts_->logs,
-         .tables = parts_->tables,
-         .index = context.configs,
-         .partitions = parts_->partitions,
-         .route =
-             [&context, &h](const model::event& e) {
-               route_event(context, e);
-               if (const auto to = h.follower_of(e.partition))
-                 caf::anon_send(to, e);
-             },
-         .shows = [&h](partition_id p) { return h.shown[p.value].load(); },
-         .show = [&h](partition_id p, bool is) { h.shown[p.value] = is; },
-         .elsewhere =
-             [&h](partition_id p) -> api::state_actor {
-               return h.proxies[p.value].load();
-             },
-         .advanced =
-             [&h](partition_id p, log_index upto) {
-               if (const auto to = h.follower_of(p))
-                 caf::anon_send(to, tables_advanced{p, upto});
-             }});
+    return spawn_state_worker(self_->system(),
+                              worker_parts(parts_->context, parts_->handles,
+                                           parts_->logs, parts_->tables));
   });
 }
 
@@ -242,7 +221,7 @@ member_actor supervisor_state::start_replica(partition_id p) {
        .worker = std::move(worker),
        .gate = std::move(gate),
        .sender = [&h] { return h.snapshot_sender.load(); },
-       .proxy = [&h, p] { return h.proxies[p.value].load(); },
+       .view = h.views[p.value],
        .time = parts_->context.time,
        .figures = h.figures.partitions[p.value],
        .times = parts_->cluster ? parts_->cluster->times : replica_times{},
@@ -364,6 +343,7 @@ void supervisor_state::give_up(const give_up_group& m) {
   auto& h = holdings_[m.group.value];
   if (h.now == state::fresh) {
     h.now = state::leaving;
+    h.handed = true; // nothing of it was ever shown
     h.dismissal = m.dismissal;
     forget_log(m.group);
     return;
@@ -381,6 +361,7 @@ void supervisor_state::give_up(const give_up_group& m) {
             spdlog::info("the replica of partition {} is given up",
                          m.group.value);
             h.now = state::leaving;
+            h.handed = m.group == meta_partition; // has no proxy
             h.dismissal = m.dismissal;
             hand_to_proxy(m.group);
           },
@@ -401,6 +382,7 @@ void supervisor_state::hand_to_proxy(partition_id p) {
   self_->request(proxy, store_timeout, stand_in{})
       .then(
           [this, p](const api::done&) {
+            holdings_[p.value].handed = true;
             if (const auto replica = parts_->handles.replicas[p.value].load())
               self_->send(replica, answer_at_once{});
             end_later(p, parts_->cluster->times.answer_wait);
@@ -412,7 +394,7 @@ void supervisor_state::end_given_up(partition_id p) {
   auto& h = holdings_[p.value];
   if (h.now != holding::state::leaving)
     return;
-  if (p != meta_partition && parts_->handles.shown[p.value].load())
+  if (!h.handed)
     hand_to_proxy(p);
   else if (const auto& replica = children_[h.child].running)
     self_->send_exit(replica, caf::exit_reason::user_shutdown);
@@ -592,6 +574,37 @@ caf::behavior supervisor(pointer self, const supervisor_parts& parts) {
 }
 
 } // namespace
+
+state_worker_parts worker_parts(node_context& context, node_handles& handles,
+                                raft::log_store& logs,
+                                raft::state_store& tables) {
+  auto& h = handles;
+  return {.logs = logs,
+          .tables = tables,
+          .index = context.configs,
+          .partitions = h.partitions(),
+          .route =
+              [&context, &h](const model::event& e) {
+                route_event(context, e);
+                if (const auto to = h.follower_of(e.partition))
+                  caf::anon_send(to, e);
+              },
+          .view = [&h](partition_id p) { return &h.views[p.value]; },
+          .elsewhere =
+              [&h](partition_id p) -> api::state_actor {
+                return h.proxies[p.value].load();
+              },
+          .shown =
+              [&h](partition_id p, log_index from) {
+                if (const auto to = h.follower_of(p))
+                  caf::anon_send(to, tables_shown{p, from});
+              },
+          .advanced =
+              [&h](partition_id p, log_index upto) {
+                if (const auto to = h.follower_of(p))
+                  caf::anon_send(to, tables_advanced{p, upto});
+              }};
+}
 
 caf::actor spawn_supervisor(caf::actor_system& system, supervisor_parts parts) {
   return system.spawn(supervisor, std::move(parts));

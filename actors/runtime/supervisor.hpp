@@ -27,8 +27,7 @@ namespace muster::runtime {
 struct node_handles {
   explicit node_handles(std::size_t partitions, std::size_t worker_count)
     : workers(worker_count), replicas(partitions + 1), proxies(partitions + 1),
-      bound(partitions + 1), shown(partitions + 1), floors(partitions + 1),
-      followed(partitions + 1),
+      bound(partitions + 1), views(partitions + 1), followed(partitions + 1),
       figures(partitions + 1) {}
 
   /// These are null on a node that stands alone.
@@ -40,19 +39,15 @@ struct node_handles {
   api::handle_cell<placement_actor> placement;
   api::handle_cell<log_writer_actor> writer;
   std::vector<api::handle_cell<state_worker_actor>> workers;
-  /// By partition number, 0…P, as the next six. Null where there is none.
+  /// By partition number, 0…P, as the next five. Null where there is none.
   std::vector<api::handle_cell<member_actor>> replicas;
   /// Null for partition 0, and on a node that stands alone.
   std::vector<api::handle_cell<partition_proxy_actor>> proxies;
   /// Whether the node's disk knows what it voted for in the group: else it is
   /// made no member. Written by the supervisor.
   std::vector<std::atomic<bool>> bound;
-  /// Whether readers of this node are given what its own tables have. Written
-  /// by the state workers, and by the node before they start.
-  std::vector<std::atomic<bool>> shown;
-  /// Up to which index something was shown that came from another node, or was
-  /// shown before: what readers get is not older. Written by the proxies.
-  std::vector<std::atomic<std::uint64_t>> floors;
+  /// Whose tables readers of this node get.
+  std::vector<cluster::partition_view> views;
   /// Whether other nodes follow what is applied here. Written by the partition
   /// server.
   std::vector<std::atomic<bool>> followed;
@@ -80,19 +75,19 @@ struct node_handles {
   /// Of those, the ones whose own tables readers get, in order.
   std::vector<std::uint64_t> shown_partitions() const {
     std::vector<std::uint64_t> out;
-    for (std::uint64_t p = 1; p < shown.size(); ++p)
-      if (shown[p].load())
+    for (std::uint64_t p = 1; p < views.size(); ++p)
+      if (views[p].is_here())
         out.push_back(p);
     return out;
   }
   /// Who reads the partition for this node, and who writes to it.
   api::state_actor tables_of(partition_id p) const {
-    if (shown[p.value].load())
+    if (views[p.value].is_here())
       return worker_of(p);
     return proxies[p.value].load();
   }
   api::replica_actor writer_to(partition_id p) const {
-    if (shown[p.value].load())
+    if (views[p.value].is_here())
       return replicas[p.value].load();
     return proxies[p.value].load();
   }
@@ -154,6 +149,12 @@ struct supervisor_parts {
 struct adopt_connection {
   caf::actor connection;
 };
+
+/// What happens on this node goes to its watchers, and to nodes that follow. The
+/// references outlive the worker.
+state_worker_parts worker_parts(node_context& context, node_handles& handles,
+                                raft::log_store& logs,
+                                raft::state_store& tables);
 
 /// Spawns all children at once, the log writer and the state workers first. A
 /// child that dies is replaced with `backoff`; replicas wait for the actors they

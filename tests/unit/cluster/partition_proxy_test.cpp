@@ -172,14 +172,13 @@ TEST_CASE("partition proxy: who reads elsewhere hears how new that is") {
   c.write(0, 1, "first");
   const auto group = c.nodes[0]->holder(key_of(1));
   whole_node::wait([&] { return shows_partition(c, 0, group.value); });
-  pb::PartitionRead what;
-  runtime::to_wire(key_of(1), *what.mutable_config());
+  const auto what = std::make_shared<pb::PartitionRead>();
+  runtime::to_wire(key_of(1), *what->mutable_config());
   std::size_t asked = 0;
   for (const auto& [name, actor] : c.nodes[0]->node->actors())
     if (name == "partition_server") {
       const auto bytes = ask<std::string>(
-          c, 0, actor,
-          runtime::read_partition{group, what.SerializeAsString()});
+          c, 0, actor, runtime::read_partition{group, what});
       REQUIRE(bytes);
       pb::PartitionAnswer answer;
       REQUIRE(answer.ParseFromString(*bytes));

@@ -1,0 +1,43 @@
+#include "actors/core/watch/feed_follower.hpp"
+
+#include <algorithm>
+
+namespace muster::watch {
+
+void feed_follower::take_over() {
+  told_ = from_ = log_index{};
+}
+
+bool feed_follower::shown(log_index from, steady_time now) {
+  from_ = from;
+  since_ = now;
+  if (told_)
+    return false;
+  told_ = from;
+  return true;
+}
+
+void feed_follower::hidden(log_index upto) {
+  if (!from_)
+    return;
+  // Only who knew everything before them knows what the own tables told then.
+  if (told_ >= from_)
+    told_ = std::max(*told_, upto);
+  from_.reset();
+}
+
+feed_follower::order feed_follower::take(log_index upto, bool gap) {
+  // Before the first part somebody may watch already.
+  const bool anew = gap || !told_;
+  told_ = std::max(told_.value_or(upto), upto);
+  return {anew, from_ ? std::min(upto, *from_) : upto};
+}
+
+bool feed_follower::overdue(steady_time now) {
+  if (!from_ || told_ >= from_ || now - since_ < wait_)
+    return false;
+  told_ = from_;
+  return true;
+}
+
+} // namespace muster::watch
