@@ -25,5 +25,12 @@ done
 play groups 6 3000
 play growth 1 2000
 play model 15
+if MUSTER_VIEWS_SEED=$first MUSTER_VIEWS_SEEDS=$((300 * times)) \
+  "$ROOT/build/release/tests/unit/partition_views/partition_views_test"; then
+  passed=$((passed + 1))
+else
+  echo 'FAIL: partition views'
+  failed=$((failed + 1))
+fi
 printf '%s passed, %s failed, 0 skipped\n' $passed $failed
 [ $failed = 0 ]
