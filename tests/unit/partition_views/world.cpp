@@ -360,7 +360,8 @@ caf::actor view_world::make_group(node& n) {
       ++wakes_;
       // Whoever is woken finds what it was woken for.
       auto& promised = n.promised[change->key.data_id];
-      promised = std::max(promised, e.index.value);
+      promised =
+          std::max(promised, last_change(change->key.data_id, e.index));
       wake(n, change->key.data_id);
     }};
   });
@@ -393,8 +394,14 @@ log_index view_world::commit(const pb::Command& command) {
   const log_index index{log_.size()};
   if (command.sequence() != 0)
     done_.emplace(called, index);
-  newest_[command.config_publish().key().data_id()] = index.value;
+  changes_[command.config_publish().key().data_id()].push_back(index.value);
   return index;
+}
+
+/// Who takes in a snapshot tells of its changes with its own index.
+std::uint64_t view_world::last_change(const name& what, log_index upto) const {
+  const auto& all = changes_.at(what);
+  return *std::prev(std::ranges::upper_bound(all, upto.value));
 }
 
 void view_world::late(node& n, log_index index, action tell) {
@@ -416,6 +423,10 @@ void view_world::apply_some(node& n) {
   const std::uint64_t left = log_.size() - n.sent.value;
   if (!goes_on || left == 0 || !chance_.chance(healed_ ? 900'000 : 300'000))
     return;
+  if (left > 3 && chance_.chance(100'000)) {
+    install_some(n, *chance_.pick(nodes_));
+    return;
+  }
   auto work = std::make_shared<runtime::apply_work>();
   work->group = group;
   for (auto more = chance_.between(1, left); more > 0; --more) {
@@ -428,6 +439,31 @@ void view_world::apply_some(node& n) {
   work->upto = n.sent;
   inside(n.host, [&n, work](caf::event_based_actor* self) {
     self->send(n.handles.workers[0].load(), runtime::apply_committed{work});
+  });
+}
+
+/// What is too far behind the log gets another's tables.
+void view_world::install_some(node& n, node& from) {
+  const auto rows = from.tables.export_group(group);
+  const auto position = rows ? (*rows)->position() : raft::log_position{};
+  if (position.index <= n.sent)
+    return;
+  const runtime::arrived_rows arrived = n.tables.import_group(group);
+  const auto copied = (*rows)->read({}, [&](table_id table, auto key, auto value) {
+    return arrived->add(table, key, value).has_value();
+  });
+  if (!copied)
+    fault("rows cannot be copied");
+  n.sent = position.index;
+  inside(n.host, [this, &n, arrived, position](caf::event_based_actor* self) {
+    self->request(n.handles.workers[0].load(), local_wait,
+                  runtime::install_tables{group, {position, {}}, arrived})
+        .then(
+            [this, &n](const raft::log_position& at) {
+              n.applied = std::max(n.applied, at.index);
+              answer_late(n);
+            },
+            [](const caf::error&) {});
   });
 }
 
@@ -591,11 +627,11 @@ void view_world::trouble() {
 
 void view_world::check_end() {
   for (const auto& n : nodes_)
-    for (const auto& [what, index] : newest_)
-      if (n->known[what] != index)
+    for (const auto& [what, indexes] : changes_)
+      if (n->known[what] != indexes.back())
         fault("watchers on node " + std::to_string(n->id.value) + " know "
               + what + " of " + std::to_string(n->known[what]) + ", not of "
-              + std::to_string(index));
+              + std::to_string(indexes.back()));
 }
 
 std::string view_world::run() {

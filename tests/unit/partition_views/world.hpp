@@ -72,9 +72,11 @@ private:
   void kill_proxy(node& n);
   void kill_server(node& n);
   log_index commit(const pb::Command& command);
+  std::uint64_t last_change(const name& what, log_index upto) const;
   void late(node& n, log_index index, action tell);
   void answer_late(node& n);
   void apply_some(node& n);
+  void install_some(node& n, node& from);
   void come(node& n);
   void leave(node& n);
   void hand_over(node& n);
@@ -99,7 +101,7 @@ private:
   std::multimap<milliseconds, action> later_;
   std::vector<pb::Command> log_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, log_index> done_;
-  std::map<name, std::uint64_t> newest_;
+  std::map<name, std::vector<std::uint64_t>> changes_; ///< their indexes
   std::map<caf::actor_addr, milliseconds> stalled_;
   bool healed_ = false;
   std::size_t shows_ = 0;
