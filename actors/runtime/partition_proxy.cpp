@@ -331,9 +331,8 @@ void partition_proxy_state::begin_watches_anew() {
 bool partition_proxy_state::take_part(const pb::FeedPart& part) {
   const log_index upto{part.upto()};
   // Whoever is woken reads what it was woken for.
-  if (!view().admit(upto) && !follower_.is_here()) {
+  if (!view().admit(upto) && !follower_.is_here())
     return false;
-  }
   const auto order = follower_.take(upto, part.gap());
   if (order.anew)
     begin_watches_anew();
