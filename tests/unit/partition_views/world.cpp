@@ -104,12 +104,14 @@ view_world::view_world(std::uint64_t seed) : chance_(seed) {
   f.delay_max = milliseconds{chance_.chance(700'000) ? 20 : 400};
   f.proxies_die = chance_.chance(400'000);
   f.servers_die = chance_.chance(300'000);
+  f.workers_die = chance_.chance(300'000);
   f.actors_stall = chance_.chance(300'000);
   weather_ = "nodes " + std::to_string(f.nodes) + " loss "
              + std::to_string(f.loss) + " delay "
              + std::to_string(f.delay_max.count())
              + (f.proxies_die ? " proxies die" : "")
              + (f.servers_die ? " servers die" : "")
+             + (f.workers_die ? " workers die" : "")
              + (f.actors_stall ? " actors stall" : "");
   system_ = std::make_unique<caf::actor_system>(config_);
   for (std::size_t i = 0; i < f.nodes; ++i)
@@ -205,9 +207,7 @@ void view_world::step() {
 
 void view_world::start(node& n) {
   auto& h = n.handles;
-  auto parts = runtime::worker_parts(n.context, h, n.logs, n.tables);
-  parts.detached = false;
-  h.workers[0].store(runtime::spawn_state_worker(*system_, std::move(parts)));
+  start_worker(n);
   n.host = make_host(n);
   n.gate = make_gate(n);
   n.watchers = make_group(n);
@@ -216,6 +216,26 @@ void view_world::start(node& n) {
   tell_members();
   start_proxy(n);
   come(n);
+}
+
+/// A replica dies with its worker; the next one goes on from the tables.
+void view_world::start_worker(node& n) {
+  auto parts = runtime::worker_parts(n.context, n.handles, n.logs, n.tables);
+  parts.detached = false;
+  auto worker = runtime::spawn_state_worker(*system_, std::move(parts));
+  caf::actor_cast<caf::actor>(worker)->attach_functor(
+      [this, &n](const caf::error&) {
+        at(milliseconds{chance_.between(1, 400)},
+           [this, &n] { start_worker(n); });
+      });
+  n.late.clear();
+  n.sent = n.applied = n.tables.applied(group)->index;
+  n.handles.workers[0].store(std::move(worker));
+}
+
+void view_world::kill_worker(node& n) {
+  end(n.handles.workers[0].load());
+  n.handles.workers[0].store({});
 }
 
 void view_world::start_proxy(node& n) {
@@ -421,7 +441,8 @@ void view_world::answer_late(node& n) {
 void view_world::apply_some(node& n) {
   const bool goes_on = n.now == stage::coming || n.now == stage::held;
   const std::uint64_t left = log_.size() - n.sent.value;
-  if (!goes_on || left == 0 || !chance_.chance(healed_ ? 900'000 : 300'000))
+  const auto worker = n.handles.workers[0].load();
+  if (!goes_on || !worker || left == 0 || !chance_.chance(healed_ ? 900'000 : 300'000))
     return;
   if (left > 3 && chance_.chance(100'000)) {
     install_some(n, *chance_.pick(nodes_));
@@ -437,8 +458,8 @@ void view_world::apply_some(node& n) {
              log_[n.sent.value - 1].SerializeAsString())});
   }
   work->upto = n.sent;
-  inside(n.host, [&n, work](caf::event_based_actor* self) {
-    self->send(n.handles.workers[0].load(), runtime::apply_committed{work});
+  inside(n.host, [worker, work](caf::event_based_actor* self) {
+    self->send(worker, runtime::apply_committed{work});
   });
 }
 
@@ -455,8 +476,9 @@ void view_world::install_some(node& n, node& from) {
   if (!copied)
     fault("rows cannot be copied");
   n.sent = position.index;
-  inside(n.host, [this, &n, arrived, position](caf::event_based_actor* self) {
-    self->request(n.handles.workers[0].load(), local_wait,
+  const auto worker = n.handles.workers[0].load();
+  inside(n.host, [=, this, &n](caf::event_based_actor* self) {
+    self->request(worker, local_wait,
                   runtime::install_tables{group, {position, {}}, arrived})
         .then(
             [this, &n](const raft::log_position& at) {
@@ -514,9 +536,13 @@ void view_world::hand_over(node& n) {
 void view_world::drop_tables(node& n) {
   n.handles.replicas[1].store({});
   n.late.clear();
-  inside(n.host, [this, &n](caf::event_based_actor* self) {
-    self->request(n.handles.workers[0].load(), local_wait,
-                  runtime::drop_group{group})
+  const auto worker = n.handles.workers[0].load();
+  if (!worker) {
+    at(milliseconds{200}, [this, &n] { drop_tables(n); });
+    return;
+  }
+  inside(n.host, [this, &n, worker](caf::event_based_actor* self) {
+    self->request(worker, local_wait, runtime::drop_group{group})
         .then([&n](const api::done&) { n.now = stage::none; },
               [this, &n](const caf::error&) {
                 at(milliseconds{200}, [this, &n] { drop_tables(n); });
@@ -610,12 +636,16 @@ void view_world::trouble() {
   if (faults_.proxies_die && chance_.chance(20'000)
       && n.handles.proxies[1].load())
     kill_proxy(n);
+  if (faults_.workers_die && chance_.chance(4'000)
+      && n.handles.workers[0].load())
+    kill_worker(n);
   if (faults_.servers_die && chance_.chance(4'000))
     kill_server(n);
   if (faults_.actors_stall && chance_.chance(3'000)) {
     const auto until = time_.gone + milliseconds{chance_.between(100, 9'000)};
-    if (chance_.chance(500'000))
-      stalled_[n.handles.workers[0].load().address()] = until;
+    if (const auto worker = n.handles.workers[0].load();
+        worker && chance_.chance(500'000))
+      stalled_[worker.address()] = until;
     else if (const auto proxy = n.handles.proxies[1].load())
       stalled_[proxy.address()] = until;
   }

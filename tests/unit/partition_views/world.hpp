@@ -22,14 +22,14 @@
 /// drawn; the log, the network, replicas and clients are simulated.
 namespace muster::test {
 
-/// How bad a run is. Drawn from its seed.
+/// How bad a run is, beside replicas that come and go. Drawn from its seed.
 struct view_faults {
   std::size_t nodes = 3;
   std::uint64_t loss = 0; ///< messages between nodes, of a million
   milliseconds delay_max{20};
-  bool moves = true;       ///< replicas leave nodes and come back
   bool proxies_die = false;
   bool servers_die = false;
+  bool workers_die = false;
   bool actors_stall = false; ///< longer than others wait for them
 };
 
@@ -70,6 +70,8 @@ private:
   caf::actor make_group(node& n);
   void start_proxy(node& n);
   void kill_proxy(node& n);
+  void start_worker(node& n);
+  void kill_worker(node& n);
   void kill_server(node& n);
   log_index commit(const pb::Command& command);
   std::uint64_t last_change(const name& what, log_index upto) const;
