@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -63,8 +63,9 @@ public:
     if (reads_.size() + late_.size() >= parts_.calls_max)
       return api::to_caf(
           {errc::resource_exhausted, "too many reads in progress"});
-    pass_on(std::make_shared<passed_read>(passed_read{
-                {now() + parts_.times.leader_wait, reply{self_}}}),
+    pass_on(std::make_shared<passed_read>(
+                passed_read{{++number_, now() + parts_.times.leader_wait,
+                             reply{self_}}}),
             reads_);
     return caf::delegated<log_index>{};
   }
@@ -120,6 +121,7 @@ private:
   };
   /// What the member that leads has to do, or does.
   struct passed {
+    std::uint64_t number = 0; ///< in the order in which they came
     steady_time until;
     reply to;
     /// Somebody was asked and did not say that nothing happened.
@@ -155,8 +157,9 @@ private:
   /// All of one kind.
   template <class Passed>
   struct passing {
-    std::unordered_set<std::shared_ptr<Passed>> asked; ///< of a leader
-    std::vector<std::shared_ptr<Passed>> parked;       ///< for the next leader
+    /// Of a leader; by number.
+    std::map<std::uint64_t, std::shared_ptr<Passed>> asked;
+    std::vector<std::shared_ptr<Passed>> parked; ///< for the next leader
     std::size_t size() const { return asked.size() + parked.size(); }
   };
 
@@ -172,9 +175,10 @@ private:
   named(const std::shared_ptr<const pb::Command>& command, reply to) {
     auto copy = std::make_shared<pb::Command>(*command);
     copy->set_client(parts_.client);
-    copy->set_sequence(++sequence_);
-    return std::make_shared<passed_write>(passed_write{
-        {now() + parts_.times.leader_wait, std::move(to)}, std::move(copy)});
+    copy->set_sequence(++number_);
+    return std::make_shared<passed_write>(
+        passed_write{{number_, now() + parts_.times.leader_wait, std::move(to)},
+                     std::move(copy)});
   }
 
   template <class Passed>
@@ -188,16 +192,16 @@ private:
     }
     p->asked = leader;
     const auto turn = ++p->turn;
-    all.asked.insert(p);
+    all.asked.emplace(p->number, p);
     // An answer is one also if it comes after somebody else was asked.
     const auto done = [this, p, &all](const typename Passed::answer& a) {
-      all.asked.erase(p);
+      all.asked.erase(p->number);
       std::erase(all.parked, p);
       late_.push_back(p->late(a));
       answer_late();
     };
     const auto failed = [this, p, turn, &all](const caf::error& e) {
-      if (turn != p->turn || all.asked.erase(p) == 0)
+      if (turn != p->turn || all.asked.erase(p->number) == 0)
         return;
       const auto why = api::from_caf(e);
       if (!api::is_ours(e) || !nothing_happened(why))
@@ -226,7 +230,8 @@ private:
 
   template <class Passed>
   void leave_old_leader(passing<Passed>& all) {
-    std::erase_if(all.asked, [&, leader = parts_.leader()](const auto& p) {
+    std::erase_if(all.asked, [&, leader = parts_.leader()](const auto& each) {
+      const auto& p = each.second;
       if (p->asked == leader)
         return false;
       p->perhaps_done = true;
@@ -270,7 +275,7 @@ private:
   passing<passed_write> writes_;
   passing<passed_read> reads_;
   std::vector<late_answer> late_;
-  std::uint64_t sequence_ = 0;
+  std::uint64_t number_ = 0;
 };
 
 } // namespace muster::runtime
