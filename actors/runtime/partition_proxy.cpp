@@ -109,7 +109,7 @@ private:
            Done done, Failed failed);
   void start_read(const remote_read_ptr& r);
   void follow();
-  bool take_part(const pb::FeedPart& part);
+  bool take_part(std::optional<log_index> asked, const pb::FeedPart& part);
   void begin_watches_anew();
   void ask_leader();
   void led_by(node_id who);
@@ -292,13 +292,14 @@ void partition_proxy_state::follow() {
   following_ = true;
   pb::PartitionRead what;
   auto& feed = *what.mutable_feed();
-  if (const auto after = follower_.after())
+  const auto after = follower_.after();
+  if (after)
     feed.set_after(after->value);
   ask(
       to, what, feed_timeout,
-      [this](const pb::PartitionAnswer& answer) {
+      [this, after](const pb::PartitionAnswer& answer) {
         following_ = false;
-        if (take_part(answer.feed()))
+        if (take_part(after, answer.feed()))
           follow();
         else
           hurry();
@@ -328,12 +329,13 @@ void partition_proxy_state::begin_watches_anew() {
 }
 
 /// False: own tables are shown, nobody knows yet since when.
-bool partition_proxy_state::take_part(const pb::FeedPart& part) {
+bool partition_proxy_state::take_part(std::optional<log_index> asked,
+                                      const pb::FeedPart& part) {
   const log_index upto{part.upto()};
   // Whoever is woken reads what it was woken for.
   if (!view().admit(upto) && !follower_.is_here())
     return false;
-  const auto order = follower_.take(upto, part.gap());
+  const auto order = follower_.take(asked, upto, part.gap());
   if (order.anew)
     begin_watches_anew();
   for (const auto& each : part.changes()) {

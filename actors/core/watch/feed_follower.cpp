@@ -26,11 +26,15 @@ void feed_follower::hidden(log_index upto) {
   from_.reset();
 }
 
-feed_follower::order feed_follower::take(log_index upto, bool gap) {
-  // Before the first part somebody may watch already.
-  const bool anew = gap || !told_;
-  told_ = std::max(told_.value_or(upto), upto);
-  return {anew, from_ ? std::min(upto, *from_) : upto};
+feed_follower::order feed_follower::take(std::optional<log_index> asked,
+                                         log_index upto, bool gap) {
+  if (!wants_part())
+    return {};
+  // What lies behind is the own tables' to tell.
+  const auto end = from_ ? std::min(upto, *from_) : upto;
+  told_ = std::max(told_.value_or(end), end);
+  // Somebody may have watched before the feed was where it is.
+  return {gap || !asked, end};
 }
 
 bool feed_follower::overdue(steady_time now) {

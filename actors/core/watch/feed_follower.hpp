@@ -40,8 +40,10 @@ public:
     bool anew = false; ///< watchers begin anew
     log_index upto;    ///< of the part's changes, those up to here are told
   };
-  /// The feed told all up to `upto`, or it has forgotten something (`gap`).
-  [[nodiscard]] order take(log_index upto, bool gap);
+  /// The feed, asked behind `asked`, told all up to `upto`, or it has forgotten
+  /// something (`gap`).
+  [[nodiscard]] order take(std::optional<log_index> asked, log_index upto,
+                           bool gap);
 
   /// True: it took too long, watchers begin anew.
   [[nodiscard]] bool overdue(steady_time now);

@@ -74,10 +74,10 @@ TEST_CASE("feed follower: watchers are told by one or the other, all of it") {
   CHECK(f.wants_part());
   CHECK_FALSE(f.after());
   // Somebody may have watched before.
-  auto order = f.take(at(10), false);
+  auto order = f.take({}, at(10), false);
   CHECK(order.anew);
   CHECK(order.upto == at(10));
-  order = f.take(at(14), false);
+  order = f.take(at(10), at(14), false);
   CHECK_FALSE(order.anew);
 
   // The own tables tell from 20 on: the feed is needed up to there.
@@ -85,26 +85,42 @@ TEST_CASE("feed follower: watchers are told by one or the other, all of it") {
   CHECK(f.is_here());
   CHECK(f.wants_part());
   CHECK(f.after() == at(14));
-  order = f.take(at(25), false);
+  order = f.take(at(14), at(25), false);
   CHECK(order.upto == at(20));
   CHECK_FALSE(f.wants_part());
 
-  f.hidden(at(30));
+  // Nobody told what the feed had behind 20; the own tables got to 23.
+  f.hidden(at(23));
   CHECK_FALSE(f.is_here());
   CHECK(f.wants_part());
-  CHECK(f.after() == at(30));
-  CHECK(f.take(at(40), true).anew);
+  CHECK(f.after() == at(23));
+  CHECK(f.take(at(23), at(40), true).anew);
 }
 
 TEST_CASE("feed follower: own tables that go early leave a hole to be filled") {
   watch::feed_follower f{wait};
-  CHECK(f.take(at(10), false).anew);
+  CHECK(f.take({}, at(10), false).anew);
   CHECK_FALSE(f.shown(at(20), ms(0)));
   // Between 10 and 20 nobody told anything yet.
   f.hidden(at(30));
   CHECK(f.after() == at(10));
-  CHECK(f.take(at(30), false).upto == at(30));
+  CHECK(f.take(at(40), at(30), false).upto == at(30));
   f.hidden(at(50));
+  CHECK(f.after() == at(30));
+}
+
+TEST_CASE("feed follower: an answer tells nothing from before its question") {
+  watch::feed_follower f{wait};
+  // Asked from where the feed is; the own tables come and go meanwhile.
+  CHECK(f.shown(at(20), ms(0)));
+  f.hidden(at(23));
+  const auto order = f.take({}, at(30), false);
+  CHECK(order.anew);
+  CHECK(f.after() == at(30));
+
+  // Nobody needs an answer that comes late.
+  CHECK_FALSE(f.shown(at(30), ms(0)));
+  CHECK_FALSE(f.take({}, at(40), true).anew);
   CHECK(f.after() == at(30));
 }
 
@@ -115,7 +131,7 @@ TEST_CASE("feed follower: what nobody tells watchers find out themselves") {
   CHECK_FALSE(f.wants_part());
 
   watch::feed_follower g{wait};
-  CHECK(g.take(at(10), false).anew);
+  CHECK(g.take({}, at(10), false).anew);
   CHECK_FALSE(g.shown(at(20), ms(100)));
   CHECK_FALSE(g.overdue(ms(10'099)));
   CHECK(g.overdue(ms(10'100)));
