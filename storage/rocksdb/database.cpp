@@ -84,6 +84,9 @@ state_options(const std::shared_ptr<rocksdb::Cache>& cache,
   auto options = family_options(cache);
   options.write_buffer_size = write_buffer;
   options.max_write_buffer_number = 3;
+  // A write that another node passed on asks first for rows that are not there.
+  options.memtable_prefix_bloom_size_ratio = 0.01;
+  options.memtable_whole_key_filtering = true;
   // What is rewritten often stays plain, what came to rest is compressed.
   options.compression_per_level
     = {rocksdb::kNoCompression, rocksdb::kLZ4Compression};
