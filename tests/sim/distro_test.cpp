@@ -2,25 +2,16 @@
 // with loss, partitions, crashes and clients as SDKs are.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "tests/sim/distro/world.hpp"
+#include "tests/support/environment.hpp"
 
 using namespace muster;
 
-namespace {
-
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-  const auto* text = std::getenv(name);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-} // namespace
-
 TEST_CASE("distro: no seed loses a client that lives or keeps a dead one") {
-  const auto first = number_from("MUSTER_DISTRO_SEED", 1);
-  const auto count = number_from("MUSTER_DISTRO_SEEDS", 40);
+  const auto first = test::number_from("MUSTER_DISTRO_SEED", 1);
+  const auto count = test::number_from("MUSTER_DISTRO_SEEDS", 40);
   std::size_t takeovers = 0;
   for (auto seed = first; seed < first + count; ++seed) {
     sim::distro_world world(seed);

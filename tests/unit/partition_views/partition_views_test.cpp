@@ -2,27 +2,17 @@
 // go: the real actors, in virtual time, by seed.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-
 #include <spdlog/spdlog.h>
 
+#include "tests/support/environment.hpp"
 #include "tests/unit/partition_views/world.hpp"
 
 using namespace muster;
 
-namespace {
-
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-  const auto* text = std::getenv(name);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-} // namespace
-
 TEST_CASE("partition views: no seed shows what is older, or wakes nobody") {
   spdlog::set_level(spdlog::level::warn);
-  const auto first = number_from("MUSTER_VIEWS_SEED", 1);
-  const auto count = number_from("MUSTER_VIEWS_SEEDS", 30);
+  const auto first = test::number_from("MUSTER_VIEWS_SEED", 1);
+  const auto count = test::number_from("MUSTER_VIEWS_SEEDS", 30);
   std::size_t shows = 0;
   std::size_t reads = 0;
   std::size_t wakes = 0;
