@@ -110,7 +110,16 @@ class Cluster:
         return {each["address"]: each for each in told["members"]}
 
     def wait_for_members(self, asked, what, condition):
-        wait_until(lambda: condition(self.members(asked)), MOVED_S, what, pause_s=0.2)
+        """An AssertionError names the members there are instead."""
+        seen = {}
+
+        def holds():
+            seen["last"] = self.members(asked)
+            return condition(seen["last"])
+        try:
+            wait_until(holds, MOVED_S, what, pause_s=0.2)
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}; {asked.name} shows {seen['last']}") from None
 
     def join(self, node, asked):
         """Adds a node with an empty directory; returns once it serves and votes."""
