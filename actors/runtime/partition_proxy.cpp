@@ -65,10 +65,9 @@ public:
   partition_proxy_state(proxy_impl::pointer self, partition_proxy_parts parts)
       : self_(self), parts_(std::move(parts)), desk_(self, desk_parts()),
         began_(now()), follower_(told_wait) {
-    if (view().is_here()) {
-      follower_.take_over();
-      begin_watches_anew();
-    }
+    // Since when, a predecessor knew.
+    if (view().is_here())
+      own_tables_tell({});
     tick({0});
   }
 
@@ -111,6 +110,7 @@ private:
   void follow();
   bool take_part(std::optional<log_index> asked, const pb::FeedPart& part);
   void begin_watches_anew();
+  void own_tables_tell(log_index from);
   void ask_leader();
   void led_by(node_id who);
   void show();
@@ -328,6 +328,11 @@ void partition_proxy_state::begin_watches_anew() {
                  parts_.group.value, groups.size());
 }
 
+void partition_proxy_state::own_tables_tell(log_index from) {
+  if (follower_.shown(from, now()))
+    begin_watches_anew();
+}
+
 /// False: own tables are shown, nobody knows yet since when.
 bool partition_proxy_state::take_part(std::optional<log_index> asked,
                                       const pb::FeedPart& part) {
@@ -417,8 +422,7 @@ void partition_proxy_state::show() {
       .then(
           [this](log_index from) {
             showing_ = wants_show_ = false;
-            if (follower_.shown(from, now()))
-              begin_watches_anew();
+            own_tables_tell(from);
             announce();
             follow();
             retry_parked();

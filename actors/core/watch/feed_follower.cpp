@@ -4,10 +4,6 @@
 
 namespace muster::watch {
 
-void feed_follower::take_over() {
-  told_ = from_ = log_index{};
-}
-
 bool feed_follower::shown(log_index from, steady_time now) {
   from_ = from;
   since_ = now;

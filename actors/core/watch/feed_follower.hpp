@@ -18,11 +18,8 @@ public:
   /// perhaps nobody else shows the partition now.
   explicit feed_follower(milliseconds wait) : wait_(wait) {}
 
-  /// Takes over from one that is gone, when the own tables are shown: watchers
-  /// begin anew.
-  void take_over();
-
-  /// The own tables tell everything behind `from`. True: watchers begin anew.
+  /// The own tables tell everything behind `from`. True: watchers begin anew,
+  /// since nobody knows what they were told before.
   [[nodiscard]] bool shown(log_index from, steady_time now);
 
   /// The own tables told everything up to `upto`, and tell nothing more.

@@ -139,7 +139,8 @@ TEST_CASE("feed follower: what nobody tells watchers find out themselves") {
   CHECK_FALSE(g.overdue(ms(99'000)));
 
   watch::feed_follower h{wait};
-  h.take_over();
+  // Since when they are shown a predecessor knew.
+  CHECK(h.shown(at(0), ms(0)));
   CHECK(h.is_here());
   CHECK_FALSE(h.wants_part());
   h.hidden(at(30));
