@@ -84,15 +84,18 @@ public:
 
   /// Runs a read; a store that fails ends the worker, not the process.
   template <class F>
-  auto read(partition_id group, F&& f) -> caf::result<decltype(f(
-    std::declval<const state_reader&>()))> {
+  auto guarded(F&& f) -> caf::result<decltype(f())> {
     try {
-      const auto reader = parts_->tables.reader(group);
-      return f(*reader);
+      return f();
     } catch (const state_error& e) {
       stop(e.reason);
       return api::to_caf(e.reason);
     }
+  }
+  template <class F>
+  auto read(partition_id group, F&& f) -> caf::result<decltype(f(
+    std::declval<const state_reader&>()))> {
+    return guarded([&] { return f(*parts_->tables.reader(group)); });
   }
 
   caf::result<api::config_loaded> load(const api::load_config& m,
@@ -126,7 +129,7 @@ private:
   void tell_advance(partition_id group);
   void forget_configs(partition_id group);
   result<void> replace(const install_tables& m);
-  config_snapshot_ptr known(const state_reader& state, const config_key& key);
+  config_snapshot_ptr known(const config_key& key, partition_id group);
   void stop(const error& reason);
 
   actor_type::pointer self_;
@@ -403,20 +406,20 @@ state_worker_state::install(const install_tables& m) {
 
 // -- reads --------------------------------------------------------------------
 
-config_snapshot_ptr state_worker_state::known(const state_reader& state,
-                                              const config_key& key) {
+config_snapshot_ptr state_worker_state::known(const config_key& key,
+                                              partition_id group) {
   if (auto found = parts_->index.find(key.view()))
     return std::move(*found);
-  auto snapshot = model::load_config(state, key);
+  auto snapshot = model::load_config(*parts_->tables.reader(group), key);
   parts_->index.publish(key, snapshot);
   return snapshot;
 }
 
 caf::result<api::config_loaded>
 state_worker_state::load(const api::load_config& m, partition_id group) {
-  return read_shown(group, m, [&](const state_reader& state) {
-    return api::config_loaded{known(state, m.key)};
-  });
+  if (!shows(group))
+    return read_elsewhere<api::config_loaded>(group, m);
+  return guarded([&] { return api::config_loaded{known(m.key, group)}; });
 }
 
 caf::result<std::string> state_worker_state::answer(const read_partition& m) {
@@ -425,13 +428,13 @@ caf::result<std::string> state_worker_state::answer(const read_partition& m) {
   const auto at = applied(m.group);
   if (!at)
     return api::to_caf(at.error());
-  return read(m.group, [&](const state_reader& state) {
+  return guarded([&] {
     pb::PartitionAnswer out;
     if (m.what->has_config())
-      to_wire(known(state, from_wire(m.what->config())),
+      to_wire(known(from_wire(m.what->config()), m.group),
               *out.mutable_config());
     else
-      read_rows(state, *m.what, out);
+      read_rows(*parts_->tables.reader(m.group), *m.what, out);
     // Whoever is told may not be shown anything older later.
     out.set_read_at(at->index.value);
     return out.SerializeAsString();
