@@ -70,6 +70,8 @@ private:
            && parts_.handles.views[group.value].is_here();
   }
   void begin(partition_id group, served& s);
+  /// Null: nobody wants to hear of that group.
+  served* begun(partition_id group);
   void on_down(const caf::down_msg& m);
   void serve_waiting(partition_id group, served& s);
   /// False: it has to wait.
@@ -114,28 +116,31 @@ void partition_server_state::on_down(const caf::down_msg& m) {
     }
 }
 
+auto partition_server_state::begun(partition_id group) -> served* {
+  const auto found = served_.find(group);
+  return found != served_.end() && found->second.begun ? &found->second
+                                                       : nullptr;
+}
+
 void partition_server_state::changed(const model::event& e) {
-  const auto found = served_.find(e.partition);
   const auto* change = std::get_if<model::config_changed>(&e.what);
-  if (found != served_.end() && found->second.begun && change)
-    found->second.feed.add(e.index, *change);
+  if (auto* s = begun(e.partition); s && change)
+    s->feed.add(e.index, *change);
 }
 
 /// While the tables were not shown nothing was told.
 void partition_server_state::shown(const tables_shown& m) {
-  const auto found = served_.find(m.group);
-  if (found == served_.end() || !found->second.begun)
-    return;
-  found->second.feed.begin(m.from);
-  serve_waiting(m.group, found->second);
+  if (auto* s = begun(m.group)) {
+    s->feed.begin(m.from);
+    serve_waiting(m.group, *s);
+  }
 }
 
 void partition_server_state::advanced(const tables_advanced& m) {
-  const auto found = served_.find(m.group);
-  if (found == served_.end() || !found->second.begun)
-    return;
-  found->second.feed.reach(m.upto);
-  serve_waiting(m.group, found->second);
+  if (auto* s = begun(m.group)) {
+    s->feed.reach(m.upto);
+    serve_waiting(m.group, *s);
+  }
 }
 
 // -- reads --------------------------------------------------------------------

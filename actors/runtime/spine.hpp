@@ -428,6 +428,8 @@ struct replica_parts {
   gate_actor gate;
   /// Whoever sends snapshots now; not asked on a node that stands alone.
   std::function<snapshot_sender_actor()> sender;
+  /// What is answered once this replica is given up may not be newer than what
+  /// readers get then.
   cluster::partition_view& view;
   const clock& time;
   partition_figures& figures;

@@ -25,13 +25,12 @@ public:
   void begin(bool here) noexcept { here_ = here; }
 
   /// Asked before anything goes to a reader, a writer or a watcher that another
-  /// node answered with what it had at `at`. False: the own tables are shown by now,
-  /// which may be older; nothing of that may be given until they are not.
+  /// node answered with what it had at `at`. False: the own tables are shown by
+  /// now, which may be older; nothing of that may be given until they are not.
   [[nodiscard]] bool admit(log_index at) noexcept {
     raise(at);
     return !is_here();
   }
-
 
   /// Shows the own tables. By who answers from them, and answers nobody
   /// meanwhile. False: they are older than what was given before.
