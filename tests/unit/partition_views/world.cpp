@@ -47,9 +47,10 @@ std::uint64_t revision(const config_snapshot_ptr& s) {
 /// Promises are kept by who made them.
 template <class Promise, class Answer>
 void deliver(const caf::actor& by, const Promise& to, const Answer& answer) {
-  caf::anon_send(by, act{[to = to, answer = answer](caf::event_based_actor*) mutable {
-                   to.deliver(std::move(answer));
-                 }});
+  caf::anon_send(
+      by, act{[to = to, answer = answer](caf::event_based_actor*) mutable {
+        to.deliver(std::move(answer));
+      }});
 }
 
 template <class Handle>
@@ -131,9 +132,7 @@ view_world::~view_world() {
     end(n->watchers);
   }
   later_.clear();
-  auto& jobs = dynamic_cast<caf::scheduler::test_coordinator&>(
-      system_->scheduler());
-  jobs.run();
+  scheduler().run();
   for (const auto& n : nodes_)
     n->late.clear();
   nodes_.clear();
@@ -163,9 +162,12 @@ void view_world::net(node& from, node& to, action what) {
   at(milliseconds{chance_.between(0, most)}, std::move(what));
 }
 
+caf::scheduler::test_coordinator& view_world::scheduler() {
+  return dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler());
+}
+
 void view_world::run_some_job() {
-  auto& c = dynamic_cast<caf::scheduler::test_coordinator&>(
-      system_->scheduler());
+  auto& c = scheduler();
   std::vector<std::size_t> ready;
   for (std::size_t i = 0; i < c.jobs.size(); ++i) {
     const auto* who = dynamic_cast<caf::abstract_actor*>(c.jobs[i]);
@@ -182,8 +184,7 @@ void view_world::run_some_job() {
 
 /// Actors run mostly as fast as they can, sometimes later than time goes on.
 void view_world::step() {
-  auto& c = dynamic_cast<caf::scheduler::test_coordinator&>(
-      system_->scheduler());
+  auto& c = scheduler();
   for (auto n = chance_.between(0, 60); n > 0 && !c.jobs.empty(); --n)
     run_some_job();
   const milliseconds by{chance_.between(1, 8)};
@@ -212,7 +213,7 @@ void view_world::start(node& n) {
   n.gate = make_gate(n);
   n.watchers = make_group(n);
   h.gate.store(caf::actor_cast<runtime::gate_actor>(n.gate));
-  kill_server(n);
+  replace_server(n);
   tell_members();
   start_proxy(n);
   come(n);
@@ -248,9 +249,11 @@ void view_world::start_proxy(node& n) {
                                                .times = times,
                                                .starter = n.host});
   // A successor comes once it is really gone.
-  caf::actor_cast<caf::actor>(proxy)->attach_functor([this, &n](const caf::error&) {
-    at(milliseconds{chance_.between(1, 400)}, [this, &n] { start_proxy(n); });
-  });
+  caf::actor_cast<caf::actor>(proxy)->attach_functor(
+      [this, &n](const caf::error&) {
+        at(milliseconds{chance_.between(1, 400)},
+           [this, &n] { start_proxy(n); });
+      });
   if (n.now == stage::held)
     caf::anon_send(proxy, runtime::replica_ready{group});
   n.handles.proxies[1].store(std::move(proxy));
@@ -261,7 +264,7 @@ void view_world::kill_proxy(node& n) {
   n.handles.proxies[1].store({});
 }
 
-void view_world::kill_server(node& n) {
+void view_world::replace_server(node& n) {
   end(n.handles.partition_server.load());
   n.handles.partition_server.store(runtime::spawn_partition_server(
       *system_, {.handles = n.handles,
@@ -323,7 +326,7 @@ caf::actor view_world::make_gate(node& n) {
             net(other, n, std::move(tell));
           };
           net(n, other, [=, this, &n, &other] {
-            inside(other.gate, [=, this, &n, &other](caf::event_based_actor* there) {
+            inside(other.gate, [=, this, &n, &other](auto* there) {
               there
                   ->request(other.handles.partition_server.load(), local_wait,
                             runtime::read_partition{group, what})
@@ -442,7 +445,8 @@ void view_world::apply_some(node& n) {
   const bool goes_on = n.now == stage::coming || n.now == stage::held;
   const std::uint64_t left = log_.size() - n.sent.value;
   const auto worker = n.handles.workers[0].load();
-  if (!goes_on || !worker || left == 0 || !chance_.chance(healed_ ? 900'000 : 300'000))
+  if (!goes_on || !worker || left == 0
+      || !chance_.chance(healed_ ? 900'000 : 300'000))
     return;
   if (left > 3 && chance_.chance(100'000)) {
     install_some(n, *chance_.pick(nodes_));
@@ -470,9 +474,10 @@ void view_world::install_some(node& n, node& from) {
   if (position.index <= n.sent)
     return;
   const runtime::arrived_rows arrived = n.tables.import_group(group);
-  const auto copied = (*rows)->read({}, [&](table_id table, auto key, auto value) {
-    return arrived->add(table, key, value).has_value();
-  });
+  const auto copied =
+      (*rows)->read({}, [&](table_id table, auto key, auto value) {
+        return arrived->add(table, key, value).has_value();
+      });
   if (!copied)
     fault("rows cannot be copied");
   n.sent = position.index;
@@ -561,22 +566,19 @@ void view_world::has_read(node& n, const name& what, std::uint64_t begun_with,
           + std::to_string(begun_with));
   auto& promised = n.promised[what];
   promised = std::max(promised, found);
-  auto& known = n.known[what];
-  known = std::max(known, found);
 }
 
 /// As front-ends do it.
-void view_world::read(node& n, const name& what,
-                      std::function<void(bool)> done) {
+void view_world::read(node& n, const name& what, on_read done) {
   const auto begun_with = n.promised[what];
   if (const auto found = n.configs.find(key_of(what).view())) {
     has_read(n, what, begun_with, revision(*found));
-    done(true);
+    done(revision(*found));
     return;
   }
   const auto tables = n.context.tables(group);
   if (!tables) {
-    done(false);
+    done({});
     return;
   }
   inside(n.gate, [=, this, &n](caf::event_based_actor* self) {
@@ -584,9 +586,9 @@ void view_world::read(node& n, const name& what,
         .then(
             [=, this, &n](const api::config_loaded& found) {
               has_read(n, what, begun_with, revision(found.snapshot));
-              done(true);
+              done(revision(found.snapshot));
             },
-            [done](const caf::error&) { done(false); });
+            [done](const caf::error&) { done({}); });
   });
 }
 
@@ -614,9 +616,13 @@ void view_world::write(node& n, const name& what) {
   });
 }
 
+/// What other readers of the node see does not help its watchers.
 void view_world::wake(node& n, const name& what) {
-  read(n, what, [this, &n, what](bool good) {
-    if (!good)
+  read(n, what, [this, &n, what](std::optional<std::uint64_t> found) {
+    auto& known = n.known[what];
+    if (found)
+      known = std::max(known, *found);
+    else
       at(milliseconds{100}, [this, &n, what] { wake(n, what); });
   });
 }
@@ -640,7 +646,7 @@ void view_world::trouble() {
       && n.handles.workers[0].load())
     kill_worker(n);
   if (faults_.servers_die && chance_.chance(4'000))
-    kill_server(n);
+    replace_server(n);
   if (faults_.actors_stall && chance_.chance(3'000)) {
     const auto until = time_.gone + milliseconds{chance_.between(100, 9'000)};
     if (const auto worker = n.handles.workers[0].load();
@@ -677,7 +683,7 @@ std::string view_world::run() {
     go_on();
     trouble();
     for (auto n = chance_.between(0, 2); n > 0; --n)
-      read(*chance_.pick(nodes_), chance_.pick(names), [](bool) {});
+      read(*chance_.pick(nodes_), chance_.pick(names), [](auto) {});
     if (chance_.chance(100'000))
       write(*chance_.pick(nodes_), chance_.pick(names));
   }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -56,6 +57,8 @@ private:
   struct node;
   using action = std::function<void()>;
   using name = std::string; ///< data id
+  /// With the revision found; none: nobody could answer.
+  using on_read = std::function<void(std::optional<std::uint64_t>)>;
 
   void at(milliseconds later, action what);
   /// Has an actor do it: replies and timeouts of requests come to actors.
@@ -63,6 +66,7 @@ private:
                      std::function<void(caf::event_based_actor*)> what);
   void net(node& from, node& to, action what);
   void step();
+  caf::scheduler::test_coordinator& scheduler();
   void run_some_job();
   void start(node& n);
   caf::actor make_host(node& n);
@@ -72,7 +76,7 @@ private:
   void kill_proxy(node& n);
   void start_worker(node& n);
   void kill_worker(node& n);
-  void kill_server(node& n);
+  void replace_server(node& n);
   log_index commit(const pb::Command& command);
   std::uint64_t last_change(const name& what, log_index upto) const;
   void late(node& n, log_index index, action tell);
@@ -83,7 +87,7 @@ private:
   void leave(node& n);
   void hand_over(node& n);
   void drop_tables(node& n);
-  void read(node& n, const name& what, std::function<void(bool)> done);
+  void read(node& n, const name& what, on_read done);
   void has_read(node& n, const name& what, std::uint64_t begun_with,
                 std::uint64_t found);
   void write(node& n, const name& what);
