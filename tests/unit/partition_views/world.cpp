@@ -223,6 +223,14 @@ void view_world::start(node& n) {
 void view_world::start_worker(node& n) {
   auto parts = runtime::worker_parts(n.context, n.handles, n.logs, n.tables);
   parts.detached = false;
+  // Only the proxy knows what watchers were told until then.
+  parts.shown = [this, &n, tell = std::move(parts.shown)](partition_id group,
+                                                          log_index from) {
+    tell(group, from);
+    if (faults_.proxies_die && chance_.chance(300'000)
+        && n.handles.proxies[1].load())
+      kill_proxy(n);
+  };
   auto worker = runtime::spawn_state_worker(*system_, std::move(parts));
   caf::actor_cast<caf::actor>(worker)->attach_functor(
       [this, &n](const caf::error&) {
