@@ -4,6 +4,7 @@ places at which a death can matter to what is stored."""
 
 import time
 
+from cluster.members import GROUPS
 from support.server import wait_until
 
 # The Nth of each, at most; about as many as come within DIES_S.
@@ -56,10 +57,17 @@ def writing(stage, order):
 def draining(stage, order):
     """One gives its votes away and gets them back; that one or another dies."""
     node, asked = stage.rng.sample(stage.nodes, 2)
-    doomed = restart_doomed(stage, stage.rng.choice(stage.others(asked)), order)
+    # Else there would be no majority without that one, and no is the answer.
+    stage.cluster.wait_for_members(
+        asked, "all are up",
+        lambda all: all and {each["state"] for each in all.values()} == {"UP"})
     stage.cluster.musterctl(asked, "drain", node.address)
-    died = has_died(doomed)
+    died = has_died(restart_doomed(stage, stage.rng.choice(stage.others(asked)), order))
     stage.cluster.musterctl(asked, "add", node.address)
+    # Two of three do without any of the groups only once all have three voters.
+    stage.cluster.wait_for_members(
+        asked, f"{node.name} votes in all groups",
+        lambda all: all.get(node.address, {}).get("votes") == GROUPS)
     return died
 
 
