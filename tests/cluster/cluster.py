@@ -111,15 +111,16 @@ class Cluster:
 
     def wait_for_members(self, asked, what, condition):
         """An AssertionError names the members there are instead."""
-        seen = {}
+        shown = {}
 
         def holds():
-            seen["last"] = self.members(asked)
-            return condition(seen["last"])
+            nonlocal shown
+            shown = self.members(asked)
+            return condition(shown)
         try:
             wait_until(holds, MOVED_S, what, pause_s=0.2)
         except AssertionError as problem:
-            raise AssertionError(f"{problem}; {asked.name} shows {seen['last']}") from None
+            raise AssertionError(f"{problem}; {asked.name} shows {shown}") from None
 
     def join(self, node, asked):
         """Adds a node with an empty directory; returns once it serves and votes."""

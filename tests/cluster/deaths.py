@@ -64,7 +64,7 @@ def draining(stage, order):
     stage.cluster.musterctl(asked, "drain", node.address)
     died = has_died(restart_doomed(stage, stage.rng.choice(stage.others(asked)), order))
     stage.cluster.musterctl(asked, "add", node.address)
-    # Two of three do without any of the groups only once all have three voters.
+    # Until then the next death could be of one of two.
     stage.cluster.wait_for_members(
         asked, f"{node.name} votes in all groups",
         lambda all: all.get(node.address, {}).get("votes") == GROUPS)
