@@ -100,29 +100,37 @@ def grows_and_shrinks(stage):
                                        lambda all: are_spread(all, 3))
 
 
-def joins_with_cuts(stage):
-    """Cut off at a tenth, at half and at nine tenths of what it has to fetch."""
-    first = stage.nodes[0]
-    fourth = stage.cluster.spares[0]
-    place = len(stage.nodes)
-    client = stage.client(first, "fill")
+def fill(stage):
+    client = stage.client(stage.nodes[0], "fill")
     for number in range(FILL_KEYS):
         done = client.publish(f"fill-{number % 30}/d{number}", f"{number}-" + "x" * FILL_BYTES)
         assert done and done[0] == OK, f"filling: {done}"
     client.close()
+
+
+def check_filled(stage, node):
+    reader = stage.client(node, "filled")
+    for number in range(FILL_KEYS):
+        done = reader.get(f"fill-{number % 30}/d{number}")
+        assert done and done[0] == OK and done[1].startswith(f"{number}-"), (
+            f"{node.name} shows {str(done)[:60]} of what was there before it came")
+    reader.close()
+
+
+def cut_while_it_fetches(stage, node):
+    """Cut off at a tenth, at half and at nine tenths of what it has to fetch; returns how
+    often that was before it had everything."""
+    first = stage.nodes[0]
+    place = len(stage.nodes)
     # Three of four nodes have each group.
     wanted = FILL_KEYS * FILL_BYTES * 3 // 4
-    fourth.start(wait=False)
-    since = time.monotonic_ns()
-    stage.cluster.musterctl(first, "add", fourth.address)
-    fourth.wait_ready()
-    cuts = 0
 
     def has_its_share():
         return are_spread(stage.cluster.members(first), 4)
 
+    cuts = 0
     for share in (0.1, 0.5, 0.9):
-        wait_until(lambda share=share: disk_bytes(fourth) > share * wanted or has_its_share(),
+        wait_until(lambda share=share: disk_bytes(node) > share * wanted or has_its_share(),
                    60, f"{share:.0%} have come", pause_s=0.05)
         if has_its_share():
             break
@@ -131,18 +139,33 @@ def joins_with_cuts(stage):
         cuts += 1
         stage.play(CUT_S)
         stage.network.heal()
-    stage.cluster.wait_for_members(first, "the fourth has its share",
-                                   lambda all: are_spread(all, 4))
-    stage.wait_for_progress(since, "a fourth member")
-    stage.figures |= {"cuts": cuts, "rss_mib_max": round(max(
-        node.rss_bytes() for node in (*stage.nodes, fourth)) / 2**20)}
-    assert cuts, "all had come before anything was cut"
-    reader = stage.client(fourth, "filled")
-    for number in range(FILL_KEYS):
-        done = reader.get(f"fill-{number % 30}/d{number}")
-        assert done and done[0] == OK and done[1].startswith(f"{number}-"), (
-            f"the fourth shows {str(done)[:60]} of what was there before it came")
-    reader.close()
+    return cuts
+
+
+def joins_with_cuts(stage):
+    first = stage.nodes[0]
+    fourth = stage.cluster.spares[0]
+    fill(stage)
+    joins, cuts, rss_mib = 0, 0, 0
+    for _ in stage.rounds(1):
+        fourth.start(wait=False)
+        since = time.monotonic_ns()
+        stage.cluster.musterctl(first, "add", fourth.address)
+        fourth.wait_ready()
+        cut = cut_while_it_fetches(stage, fourth)
+        stage.cluster.wait_for_members(first, "the fourth has its share",
+                                       lambda all: are_spread(all, 4))
+        stage.wait_for_progress(since, "a fourth member")
+        assert cut, "all had come before anything was cut"
+        check_filled(stage, fourth)
+        joins += 1
+        cuts += cut
+        rss_mib = max(rss_mib, *(node.rss_bytes() / 2**20 for node in (*stage.nodes, fourth)))
+        stage.cluster.remove(fourth, first)
+        stage.cluster.wipe(fourth)
+        stage.cluster.wait_for_members(first, "three nodes have all groups",
+                                       lambda all: are_spread(all, 3))
+    stage.figures |= {"joins": joins, "cuts": cuts, "rss_mib_max": round(rss_mib)}
 
 
 def disk_bytes(node):
