@@ -129,6 +129,8 @@ result<std::string> change(const member_request& wanted,
 void add_member(CLI::App& app, action& chosen) {
   auto* member = app.add_subcommand("member", "Who is in the cluster");
   member->require_subcommand(1);
+  // Its options may come after the commands below, which inherit this.
+  member->fallthrough();
   const auto wanted = std::make_shared<member_request>();
   member->add_option("--node", wanted->node,
                      "HOST:PORT of a node to ask (127.0.0.1:8848)");

@@ -180,4 +180,10 @@ TEST_CASE("musterctl: the exit code says what became of it") {
   CHECK(code({"tls", "init", "--dir", in.c_str(), "--node", "b"}) == 1);
   CHECK(code({"tls", "init", "--dir", in.c_str(), "--node", "c", "--days", "x"})
         == 2);
+  // Nobody listens there, which is asked before or after the command.
+  CHECK(code({"member", "--node", "127.0.0.1:1", "list"}) == 1);
+  CHECK(code({"member", "list", "--node", "127.0.0.1:1"}) == 1);
+  CHECK(code({"member", "add", "127.0.0.1:2", "--node", "127.0.0.1:1"}) == 1);
+  CHECK(code({"member", "add", "--node", "127.0.0.1:1"}) == 2);
+  CHECK(code({"member", "list", "127.0.0.1:2"}) == 2);
 }
