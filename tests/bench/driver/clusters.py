@@ -19,11 +19,11 @@ from .resources import KIB, Row, checked
 NODES = 3
 # As many as the default number of partitions: writes find all leaders.
 GROUPS = 64
+# For so long the CPU of nodes that do nothing is added up.
 IDLE_S = 20
 # Of the contents that fill a cluster, about what Nacos allows.
 VALUE_KIB = 64
 JOIN_S = 300
-SETTLE_S = 5
 
 
 class ClusterOf:
@@ -169,7 +169,7 @@ def idle(sizes, _):
     """Three nodes that nobody uses."""
     with ExitStack() as stack:
         cluster = _started(stack)
-        time.sleep(SETTLE_S)
+        loadgen.wait_until_calm(*(node.pid for node in cluster.nodes))
         cpu, sent = cluster.cpu_seconds(), cluster.counted("muster_peer_messages_sent_total")
         time.sleep(IDLE_S)
         cpu = [(after - before) / IDLE_S * 100

@@ -6,11 +6,15 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.server import ROOT
+from support.server import ROOT, wait_until
 
 SOURCES = ROOT / "tests/bench/loadgen"
 PROGRAM = ROOT / "build/bench/loadgen"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+# Of a core, over so long: more is work left over from a start or a load.
+CALM_SHARE = 0.05
+CALM_S = 2
+CALM_WITHIN_S = 60
 
 
 def build():
@@ -59,3 +63,14 @@ def held(peer, work, **members):
 def cpu_seconds(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def wait_until_calm(*pids):
+    """Until none of them has work left; AssertionError if that takes too long."""
+    used = [float("-inf")] * len(pids)
+
+    def is_calm():
+        nonlocal used
+        before, used = used, [cpu_seconds(pid) for pid in pids]
+        return all(now - then < CALM_SHARE * CALM_S for now, then in zip(used, before))
+    wait_until(is_calm, CALM_WITHIN_S, "the servers are idle", pause_s=CALM_S)

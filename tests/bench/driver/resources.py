@@ -14,8 +14,8 @@ from .peers import Muster, Rnacos
 
 MIB = 1 << 20
 KIB = 1 << 10
+# For so long the CPU of one that does nothing is added up.
 IDLE_WATCH_S = 10
-SETTLE_S = 3
 # Files a server needs besides its clients' connections.
 SPARE_FILES = 300
 
@@ -87,10 +87,10 @@ def idle(sizes, name):
     with ExitStack() as stack:
         muster = _fresh(stack)
         checked(loadgen.run(muster, "fill-configs", keys=1000), "fill-configs")
-        time.sleep(SETTLE_S)
+        loadgen.wait_until_calm(muster.pid)
         before = muster.rss_bytes()
         with loadgen.held(muster, name, conns=clients, keys=1000) as results:
-            time.sleep(SETTLE_S)
+            loadgen.wait_until_calm(muster.pid)
             cpu = loadgen.cpu_seconds(muster.pid)
             time.sleep(IDLE_WATCH_S)
             cpu = (loadgen.cpu_seconds(muster.pid) - cpu) / IDLE_WATCH_S
@@ -132,7 +132,7 @@ def memory(sizes, _):
     n = sizes["many"]
     with ExitStack() as stack:
         muster = _fresh(stack)
-        time.sleep(SETTLE_S)
+        loadgen.wait_until_calm(muster.pid)
         yield Row("memory idle", muster.rss_bytes() / MIB, "MiB", 40)
         checked(loadgen.run(muster, "fill-configs", keys=n), "fill-configs")
         checked(loadgen.run(muster, "fill-instances", keys=n), "fill-instances")
