@@ -17,6 +17,7 @@
 #include "actors/core/cluster/record.hpp"
 #include "actors/runtime/membership.hpp"
 #include "actors/runtime/peer.hpp"
+#include "actors/runtime/peer_sockets.hpp"
 #include "actors/runtime/supervisor.hpp"
 
 namespace muster::runtime {
@@ -219,11 +220,14 @@ void node::stop() {
   i.handles.supervisor.store({});
   i.housekeeper = nullptr;
   i.system.await_all_actors_done();
-  if (!i.options.cluster)
+  if (!i.options.cluster) {
     compact_all(i.logs, i.tables, i.options.self, i.options.facts.partitions);
-  else if (const auto done = i.tables.flush(); !done)
-    // The logs stay as they are: other members may need them.
+    return;
+  }
+  // The logs stay as they are: other members may need them.
+  if (const auto done = i.tables.flush(); !done)
     spdlog::error("tables could not be flushed: {}", done.error().message);
+  drain_connections(i.system);
 }
 
 caf::actor_system& node::system() { return impl_->system; }

@@ -21,6 +21,8 @@
 #include <caf/io/middleman_actor_impl.hpp>
 #include <caf/io/network/default_multiplexer.hpp>
 #include <caf/io/scribe.hpp>
+#include <caf/scoped_actor.hpp>
+#include <spdlog/spdlog.h>
 
 #include "actors/api/errors.hpp"
 #include "actors/runtime/owned_socket.hpp"
@@ -30,6 +32,9 @@
 namespace muster::runtime {
 
 namespace {
+
+/// Far longer than the broker is ever busy with what it was sent.
+constexpr milliseconds drain_timeout{10'000};
 
 using addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
@@ -199,16 +204,31 @@ private:
   owned_socket begun_;
 };
 
+caf::actor broker_of(caf::actor_system& system) {
+  return system.middleman().named_broker<caf::io::basp_broker>(
+      caf::atom("BASP"));
+}
+
 } // namespace
 
 caf::io::middleman_actor spawn_peer_sockets(caf::actor_system& system,
                                             const caf::actor& owner,
                                             tls_credentials_ptr tls,
                                             peer_socket_times times) {
-  auto broker =
-      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
-  return system.spawn<peer_sockets, caf::detached + caf::hidden>(
-      std::move(broker), owner.address(), std::move(tls), times);
+  return system.spawn<peer_sockets, caf::detached>(
+      broker_of(system), owner.address(), std::move(tls), times);
+}
+
+void drain_connections(caf::actor_system& system) {
+  caf::scoped_actor self{system};
+  // It answers in order; what it is asked does not matter.
+  self->request(broker_of(system), drain_timeout, caf::get_atom::value,
+                system.node())
+      .receive([](const caf::node_id&, const std::string&, std::uint16_t) {},
+               [](const caf::error& e) {
+                 spdlog::error("messages to other nodes are left over: {}",
+                               caf::to_string(e));
+               });
 }
 
 } // namespace muster::runtime

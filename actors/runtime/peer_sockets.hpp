@@ -25,12 +25,19 @@ struct peer_socket_times {
 
 /// A middleman of its own thread, for one attempt to connect or one port to
 /// publish. The caller ends it: by `user_shutdown` when it has the answer, by
-/// `kill` to give up what was begun. It does not outlive its owner: its thread
-/// would keep the actor system from ending. Without credentials (null) what is
-/// said can be read and changed on the way.
+/// `kill` to give up what was begun. It does not outlive its owner: the actor
+/// system waits for it at its end. Without credentials (null) what is said can
+/// be read and changed on the way.
 caf::io::middleman_actor spawn_peer_sockets(caf::actor_system& system,
                                             const caf::actor& owner,
                                             tls_credentials_ptr tls,
                                             peer_socket_times times = {});
+
+/// Waits until the broker of all connections has taken every message that was
+/// sent to it, which it does not do by itself when the actor system ends: CAF
+/// 0.17 leaves the rest in its mailbox. There each would hold its sender, and
+/// the thread of a detached actor that is held never ends. To be called between
+/// the end of the last actor and that of the system.
+void drain_connections(caf::actor_system& system);
 
 } // namespace muster::runtime

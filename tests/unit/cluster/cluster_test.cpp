@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -17,6 +18,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <caf/event_based_actor.hpp>
+#include <caf/io/basp_broker.hpp>
+#include <caf/io/middleman.hpp>
 #include <caf/send.hpp>
 
 #include "actors/runtime/peer.hpp"
@@ -122,6 +126,30 @@ TEST_CASE("cluster: a node may go, and catches up when it comes back") {
     for (std::size_t n = 0; n < 12; ++n)
       CHECK(c.content(gone, key_of(n)) == std::to_string(gone * 100 + n));
   }
+}
+
+TEST_CASE("cluster: a node ends though much is left to say to others") {
+  whole_cluster c;
+  auto& system = c.nodes[0]->node->system();
+  const auto broker = system.middleman().named_broker<caf::io::basp_broker>(
+      caf::atom("BASP"));
+  // Every message has a handle of its sender, whose thread ends after the last
+  // of them is gone.
+  system.spawn<caf::detached>([broker](caf::event_based_actor* self) {
+    for (std::size_t n = 0; n < 300'000; ++n)
+      self->send(broker, caf::get_atom::value, self->node());
+  });
+  // What does not end cannot fail either.
+  std::atomic<bool> ended{false};
+  std::jthread guard([&] {
+    if (!test::poll_until([&] { return ended.load(); }, test::deadline))
+      std::abort();
+  });
+  c.stop(0);
+  ended = true;
+  CHECK_FALSE(c.nodes[0]->node);
+  c.restart(0);
+  CHECK(c.publish(0, key_of(1), "after"));
 }
 
 TEST_CASE("cluster: members agree on who they are, a wiped one is kept out") {
