@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <map>
 #include <thread>
@@ -101,7 +102,10 @@ private:
   }
 
   void carry(int from) {
-    const auto got = recv(from, buffer_.data(), buffer_.size(), 0);
+    // Its number may have been that of another when it was looked at.
+    const auto got = recv(from, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == EAGAIN)
+      return;
     auto left = got;
     while (left > 0) {
       const auto sent = send(other_[from], buffer_.data() + (got - left),
