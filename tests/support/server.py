@@ -34,11 +34,13 @@ CLUSTER_OFFSET = 1001
 
 
 def wait_until(condition, deadline_s, what, pause_s=0.02):
-    """Polls until `condition()` is true; AssertionError with `what` otherwise."""
+    """Polls until `condition()` is true; AssertionError with `what` otherwise: a text, or
+    what tells it then."""
     end = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline_s} s: {what}")
+            awaited = what() if callable(what) else what
+            raise AssertionError(f"not within {deadline_s} s: {awaited}")
         time.sleep(pause_s)
 
 

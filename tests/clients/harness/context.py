@@ -1,10 +1,11 @@
 """What scenarios are written with: one SDK and the server, seen from outside."""
 
 import json
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+from support.server import wait_until
 
 from .adapter import SdkError
 
@@ -105,7 +106,7 @@ class Context:
             last[:] = sorted(map(essence, self.hosts(service, healthy)))
             return last == wanted
 
-        await_that(there, LIST_DEADLINE_S,
+        wait_until(there, LIST_DEADLINE_S,
                    lambda: f"list of {service} (healthy={healthy}) is {wanted}; last: {last}")
 
     def subscribe(self, service, client):
@@ -125,13 +126,6 @@ def expect(condition, text):
 
 def expect_equal(got, wanted, what):
     expect(got == wanted, f"{what}: got {str(got)[:300]!r}, wanted {str(wanted)[:300]!r}")
-
-
-def await_that(condition, deadline_s, text):
-    end = time.monotonic() + deadline_s
-    while not condition():
-        expect(time.monotonic() < end, f"not within {deadline_s} s: {text()}")
-        time.sleep(0.05)
 
 
 def instance(ip, port=8080, **changes):

@@ -1,8 +1,9 @@
 """One kill -9 for all SDKs: what must have survived, and who must recover by itself."""
 
+from support.server import wait_until
+
 from .adapter import SdkError
-from .context import (LIST_DEADLINE_S, Context, await_that, expect_equal, instance,
-                      refused)
+from .context import LIST_DEADLINE_S, Context, expect_equal, instance, refused
 
 # The gRPC line of nacos-sdk-python repeats lost registrations each 30 s only.
 RECOVERY_DEADLINE_S = 60
@@ -29,17 +30,17 @@ class Restart:
         c.subscribe(self.service, client="subscriber")
         c.await_told(self.service, [self.mine], LIST_DEADLINE_S)
         c.register(self.durable, self.lasting)
-        await_that(lambda: c.http.hosts(self.durable), LIST_DEADLINE_S,
-                   lambda: "the persistent instance is listed")
+        wait_until(lambda: c.http.hosts(self.durable), LIST_DEADLINE_S,
+                   "the persistent instance is listed")
 
     def _until_accepted(self, call, what):
-        await_that(lambda: not refused(call), RECOVERY_DEADLINE_S,
-                   lambda: f"{what} is accepted after the restart")
+        wait_until(lambda: not refused(call), RECOVERY_DEADLINE_S,
+                   f"{what} is accepted after the restart")
 
     def config_survives(self):
         expect_equal(self.c.http.content(self.key), "written before the kill",
                      "content over HTTP")
-        await_that(lambda: self._got() == "written before the kill", RECOVERY_DEADLINE_S,
+        wait_until(lambda: self._got() == "written before the kill", RECOVERY_DEADLINE_S,
                    lambda: f"get answers the old content, but {self._got()!r}")
 
     def _got(self):
@@ -64,7 +65,7 @@ class Restart:
             return [(h["ip"], h["metadata"].get("owner")) for h in
                     self.c.http.hosts(self.service) if h["ip"] == self.mine["ip"]] == [
                         (self.mine["ip"], self.c.sdk)]
-        await_that(there, RECOVERY_DEADLINE_S,
+        wait_until(there, RECOVERY_DEADLINE_S,
                    lambda: f"{self.mine} is back, but {self.c.http.hosts(self.service)}")
 
     def subscription_recovers(self):

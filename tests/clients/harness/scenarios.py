@@ -6,8 +6,10 @@ services hold the SDK's name, so that SDKs can run side by side on one server.
 
 import hashlib
 
-from .context import (GROUP, LIST_DEADLINE_S, PUSH_DEADLINE_S, await_that, expect,
-                      expect_equal, instance, refused)
+from support.server import wait_until
+
+from .context import (GROUP, LIST_DEADLINE_S, PUSH_DEADLINE_S, expect, expect_equal,
+                      instance, refused)
 
 MEBIBYTE = 1 << 20
 # nacos-sdk-python's HTTP line sends the content in the request line.
@@ -115,7 +117,7 @@ def register_deregister(c):
     c.deregister(service, second, client="other")
     c.await_hosts(service, [first])
     c.deregister(service, first)
-    await_that(lambda: not c.http.hosts(service), LIST_DEADLINE_S,
+    wait_until(lambda: not c.http.hosts(service), LIST_DEADLINE_S,
                lambda: f"no hosts over HTTP, but {c.http.hosts(service)}")
 
 
@@ -186,12 +188,12 @@ def cross_language(writer, reader):
     for content in ("première 首次", "second"):
         expect_equal(writer.publish(key, content), True, "publish")
         reader.await_heard(key, content)
-        await_that(lambda: reader.get(key) == content, LIST_DEADLINE_S,
+        wait_until(lambda: reader.get(key) == content, LIST_DEADLINE_S,
                    lambda: f"the other gets {content!r}, but {reader.get(key)!r}")
     expect_equal(writer.remove(key), True, "remove")
     # The Go SDK asks five times a second for one key at most; beyond that it answers
     # from its snapshot.
-    await_that(lambda: reader.get(key) is None, LIST_DEADLINE_S,
+    wait_until(lambda: reader.get(key) is None, LIST_DEADLINE_S,
                lambda: f"the other gets nothing, but {reader.get(key)!r}")
 
 
