@@ -135,15 +135,23 @@ def one_way(stage):
 
 
 def bridge(stage):
-    """Two nodes that do not reach each other, and one that reaches both."""
-    for _ in stage.rounds(1):
+    """Two nodes that do not reach each other, and one that reaches both. In turn both
+    have their share of the leaders, or one comes back and is to get it."""
+    for number in stage.rounds(2):
         one, other = stage.rng.sample(range(len(stage.nodes)), 2)
+        if number % 2:
+            stage.cluster.kill9([stage.nodes[other]])
+            stage.wait_for_progress(time.monotonic_ns(), "the death of a node")
+            stage.nodes[other].start()
         since = time.monotonic_ns()
         stage.network.cut_both(one, other)
         stage.wait_for_progress(since, "a cut between two of three")
         stage.play_until(since, 5)
+        # Leaders may have been moved since.
+        stage.wait_for_progress(time.monotonic_ns(), "five seconds of that cut")
         stage.network.heal()
-        stage.wait_for_writes_at(stage.nodes[one])
+        for end in (one, other):
+            stage.wait_for_writes_at(stage.nodes[end])
 
 
 def halves(stage):

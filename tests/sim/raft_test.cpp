@@ -50,7 +50,8 @@ TEST_CASE("S1: nothing is lost by those who give their replicas up") {
 
 TEST_CASE("S4: writes return after each adversary") {
   for (const auto* name :
-       {"torn", "swizzle", "rolling", "bridge", "flapping", "deaf"}) {
+       {"torn", "swizzle", "rolling", "bridge", "misplacing", "flapping",
+        "deaf"}) {
     CAPTURE(name);
     report sum;
     for (std::uint64_t seed = 1; seed <= 6; ++seed) {

@@ -19,7 +19,7 @@ play() {
 }
 play random 600
 play departures 400
-for adversary in swizzle rolling bridge flapping deaf; do
+for adversary in swizzle rolling bridge misplacing flapping deaf; do
   play $adversary 25
 done
 play groups 6 3000

@@ -315,7 +315,8 @@ placed_group as_placed(partition_id group, node_id self,
                 && leader.members_at(leader.commit()) == out.members;
   for (const auto node : raft::everybody(out.members)) {
     const auto* p = leader.progress_of(node);
-    if (p && p->state == raft::progress::mode::replicate
+    if (p && leader.may_take_over(*p)
+        && p->state == raft::progress::mode::replicate
         && p->match.value + entries_behind_max >= leader.last().index.value)
       out.caught_up.insert(node);
   }

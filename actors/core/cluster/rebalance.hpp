@@ -39,7 +39,9 @@ struct placed_group {
   raft::configuration members;
   /// `members` is committed and no change is under way.
   bool settled = false;
-  /// Who has all but the newest entries, with the leader.
+  /// Who has all but the newest entries, with the leader. Not whom the leader
+  /// does not hear, though others may: handed to that one, the group would have
+  /// no leader for a while, again and again.
   std::set<node_id> caught_up{};
 };
 

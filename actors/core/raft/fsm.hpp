@@ -135,7 +135,8 @@ public:
 
   /// Hands leadership to `to`: no proposals until it leads, or until an
   /// election time has passed. `unavailable` if not the leader,
-  /// `invalid_argument` if `to` is no other voter.
+  /// `invalid_argument` if `to` is no other voter, `failed_precondition` if it
+  /// may not take over.
   result<void> transfer(node_id to);
 
   /// Asks at which index a read is linearizable. The answer comes as
@@ -214,6 +215,9 @@ public:
   const configuration& members_at(log_index index) const;
   /// Nobody but leaders knows: null.
   const progress* progress_of(node_id node) const;
+  /// Of one of those: it was heard of within an election time, and no transfer
+  /// to it was given up lately.
+  bool may_take_over(const progress& p) const;
 
 private:
   struct follower_state {

@@ -10,6 +10,10 @@ namespace muster::raft {
 
 namespace {
 
+/// So many election waits a leader keeps its office from who did not take it
+/// over: each attempt costs the writes of one.
+constexpr int passed_over_waits = 10;
+
 /// As const as the leader is; null without one.
 template <class Leader>
 auto peer_of(Leader* l, node_id node)
@@ -56,6 +60,7 @@ void fsm::adjust_peers() {
       l.peers.try_emplace(node, progress{.match = {},
                                          .next = log_.last().index.next(),
                                          .told_commit = {},
+                                         .heard = now_,
                                          .in_flight = {}});
   if (!l.peers.contains(l.transfer_to))
     l.transfer_to = {};
@@ -67,19 +72,21 @@ void fsm::lead() {
   auto& l = *leading();
   if (now_ >= l.quorum_due) {
     // 6.2: a leader that hears no majority may have been replaced.
+    const auto since = l.quorum_due - settings_.election_after;
     const auto reached = majority(members(), [&](node_id n) {
-      return n == settings_.self || l.peers.at(n).active;
+      return n == settings_.self || l.peers.at(n).heard >= since;
     });
     if (!reached) {
       become_follower(state_.term, {});
       return;
     }
-    for (auto& [_, p] : l.peers)
-      p.active = false;
     l.quorum_due = now_ + settings_.election_after;
   }
-  if (l.transfer_to.value != 0 && now_ >= l.transfer_until)
+  if (l.transfer_to.value != 0 && now_ >= l.transfer_until) {
+    l.peers.at(l.transfer_to).passed_over_until =
+        now_ + passed_over_waits * settings_.election_after;
     l.transfer_to = {};
+  }
   if (now_ < l.heartbeat_due)
     return;
   l.heartbeat_due = now_ + settings_.heartbeat_every;
@@ -92,6 +99,11 @@ void fsm::send_heartbeat(node_id to, progress& p) {
   send(to, heartbeat{p.told_commit, leading()->read_round});
 }
 
+bool fsm::may_take_over(const progress& p) const {
+  return now_ - p.heard < settings_.election_after
+         && now_ >= p.passed_over_until;
+}
+
 result<void> fsm::transfer(node_id to) {
   auto* l = leading();
   if (!l)
@@ -99,8 +111,13 @@ result<void> fsm::transfer(node_id to) {
   const auto* p = peer(to);
   if (!p || !is_voter(members(), to))
     return fail(errc::invalid_argument, "no other voter");
+  if (!may_take_over(*p))
+    return fail(errc::failed_precondition,
+                "it is not heard of, or did not take over before");
+  // Asked again, it has no more time: nothing is proposed meanwhile.
+  if (l->transfer_to != to)
+    l->transfer_until = now_ + settings_.election_after;
   l->transfer_to = to;
-  l->transfer_until = now_ + settings_.election_after;
   if (p->match == log_.last().index)
     send(to, timeout_now{});
   return {};
@@ -196,7 +213,7 @@ void fsm::on(const message& m, const append_reply& r) {
   auto* p = peer(m.from);
   if (!p)
     return;
-  p->active = true;
+  p->heard = now_;
   if (r.accepted)
     on_accepted(m.from, *p, r.index);
   else
@@ -250,7 +267,7 @@ void fsm::on(const message& m, const heartbeat_reply& r) {
   if (!known)
     return;
   auto& p = *known;
-  p.active = true;
+  p.heard = now_;
   p.asked = false;
   p.read_round = std::max(p.read_round, r.read_round);
   confirm_round();

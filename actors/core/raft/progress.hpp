@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 
+#include "actors/core/base/clock.hpp"
 #include "actors/core/raft/types.hpp"
 
 namespace muster::raft {
@@ -26,8 +27,10 @@ struct progress {
   log_index told_commit;
   /// Newest round of reads it confirmed.
   std::uint64_t read_round = 0;
-  /// Heard of since the leader looked last.
-  bool active = true;
+  /// When it was heard of last, or came.
+  steady_time heard{};
+  /// Until then leadership is not handed to it: it did not take it over.
+  steady_time passed_over_until{};
   /// Probing: an append is on its way.
   bool asked = false;
   /// The shell is reading entries for it.

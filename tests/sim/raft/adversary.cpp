@@ -133,7 +133,7 @@ private:
 
 /// Two majorities that share one node. Whoever leads one of them keeps the
 /// other quiet through the bridge.
-class bridge final : public timed {
+class bridge : public timed {
 public:
   bridge(const battlefield& at, random& chance)
       : timed(at.now, chance.between(3'000, 20'000)) {}
@@ -141,18 +141,40 @@ public:
   void act(const battlefield& at, links& ways, random& chance) override {
     if (std::exchange(done_, true))
       return;
-    auto order = at.nodes;
-    shuffle(order, chance);
+    order_ = at.nodes;
+    shuffle(order_, chance);
     // The last one is the bridge.
-    for (std::size_t a = 0; a + 1 < order.size(); ++a)
-      for (std::size_t b = a + 1; b + 1 < order.size(); ++b)
+    for (std::size_t a = 0; a + 1 < order_.size(); ++a)
+      for (std::size_t b = a + 1; b + 1 < order_.size(); ++b)
         if (a % 2 != b % 2)
-          ways.stop_both(order[a], order[b], fault::cut);
+          ways.stop_both(order_[a], order_[b], fault::cut);
   }
   bool leaves_majority() const override { return true; }
 
+protected:
+  std::vector<node_id> order_;
+
 private:
   bool done_ = false;
+};
+
+/// To hand over to who is not reached takes the writes of as long as that is
+/// tried. A leader that is reached does so, as often as it is told.
+class misplacing final : public bridge {
+public:
+  using bridge::bridge;
+
+  void act(const battlefield& at, links& ways, random& chance) override {
+    bridge::act(at, ways, chance);
+    if (std::exchange(seen_, at.leader) != at.leader)
+      ++blows_;
+  }
+  node_id wanted_leader() const override {
+    return order_.empty() ? node_id{} : order_.front();
+  }
+
+private:
+  node_id seen_;
 };
 
 class flapping final : public timed {
@@ -200,11 +222,12 @@ private:
   bool done_ = false;
 };
 
-constexpr std::array<std::pair<std::string_view, adversary_kind>, 6> names{
+constexpr std::array<std::pair<std::string_view, adversary_kind>, 7> names{
     {{"torn", adversary_kind::torn},
      {"swizzle", adversary_kind::swizzle},
      {"rolling", adversary_kind::rolling},
      {"bridge", adversary_kind::bridge},
+     {"misplacing", adversary_kind::misplacing},
      {"flapping", adversary_kind::flapping},
      {"deaf", adversary_kind::deaf}}};
 
@@ -229,6 +252,8 @@ make_adversary(adversary_kind kind, const battlefield& at, random& chance) {
     return std::make_unique<rolling>(at, chance);
   case adversary_kind::bridge:
     return std::make_unique<bridge>(at, chance);
+  case adversary_kind::misplacing:
+    return std::make_unique<misplacing>(at, chance);
   case adversary_kind::flapping:
     return std::make_unique<flapping>(at, chance);
   case adversary_kind::deaf:

@@ -22,6 +22,8 @@ enum class adversary_kind : std::uint8_t {
   rolling,
   /// Two halves, and one node that sees both.
   bridge,
+  /// The same, and who sees both wants the leader to be in one of the halves.
+  misplacing,
   /// Cuts off whoever leads, again and again.
   flapping,
   /// The leader is heard and hears nobody.
@@ -50,6 +52,9 @@ public:
   /// Whether a majority hears each other all the time, of whom one can lead for
   /// good: then writes have to go on during the episode, too.
   virtual bool leaves_majority() const { return false; }
+  /// To whom all leaders are to hand over, as they are told again and again; 0
+  /// = nobody.
+  virtual node_id wanted_leader() const { return {}; }
   /// How often it has taken something from a leader, so that another one is
   /// needed.
   std::uint64_t blows() const noexcept { return blows_; }

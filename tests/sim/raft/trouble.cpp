@@ -9,6 +9,9 @@ namespace muster::sim {
 
 namespace {
 
+/// How often leaders are told who is to lead.
+constexpr std::uint64_t place_ms = 1'000;
+
 /// Between two episodes; longer than anybody waits before it wants to lead.
 constexpr std::uint64_t rest_ms = 3'000;
 
@@ -82,7 +85,20 @@ void world::write_steadily() {
     }
 }
 
+/// As `runtime/placement` does, which sees others than the leaders do.
+void world::place_leaders() {
+  const auto to = adversary_ ? adversary_->wanted_leader() : node_id{};
+  if (to.value == 0 || now_ % place_ms != 0)
+    return;
+  for (auto& [_, n] : nodes_)
+    if (runs(n) && n.core->current_role() == raft::role::leader) {
+      static_cast<void>(n.core->transfer(to));
+      drain(n);
+    }
+}
+
 void world::use_group() {
+  place_leaders();
   if (outages_) {
     write_steadily();
     outages_->look(now_);

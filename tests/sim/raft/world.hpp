@@ -188,6 +188,7 @@ private:
   void break_links();
   void mend_links();
   void use_group();
+  void place_leaders();
   void write_steadily();
   void propose(node& n);
   /// False if it was refused at once.

@@ -3,14 +3,18 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <random>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "actors/core/cluster/rebalance.hpp"
 #include "actors/core/raft/members.hpp"
 
 using namespace muster;
+using namespace std::chrono_literals;
 using cluster::placed_group;
 using cluster::placed_node;
 using wish = placed_node::wish;
@@ -47,6 +51,27 @@ std::vector<placed_node> nodes_of(std::size_t count) {
   for (std::size_t n = 1; n <= count; ++n)
     out.push_back(node_of(n));
   return out;
+}
+
+/// Node 1 of three leads, and both others have all of its log.
+raft::fsm leader_of_three() {
+  raft::fsm::settings s;
+  s.self = node_id{1};
+  s.members.voters = ids({1, 2, 3});
+  raft::fsm f{s, raft::stored_group{}};
+  const auto say = [&f](std::uint64_t from, auto what) {
+    f.step({node_id{from}, node_id{1}, term_id{1}, what});
+    const auto out = f.take_output();
+    if (out.write != 0)
+      f.written(out.write);
+  };
+  f.tick(steady_time{});
+  f.tick(steady_time{2 * s.election_after});
+  say(2, raft::vote_reply{true, true});
+  say(2, raft::vote_reply{true, false});
+  for (const std::uint64_t other : {2, 3})
+    say(other, raft::append_reply{true, log_index{1}, {}});
+  return f;
 }
 
 /// Groups as their leaders would have them, without any time: what is decided
@@ -289,6 +314,23 @@ TEST_CASE("rebalance: who may have forgotten its votes is dismissed first") {
   steps = cluster::rebalance(nodes, groups, {});
   CHECK(steps.dismissals.empty());
   CHECK(steps.changes.size() == 2);
+}
+
+TEST_CASE("rebalance: whom the leader does not hear is not caught up") {
+  auto leader = leader_of_three();
+  REQUIRE(leader.current_role() == raft::role::leader);
+  const auto caught_up = [&] {
+    return cluster::as_placed(partition_id{1}, node_id{1}, leader).caught_up;
+  };
+  const auto all = ids({1, 2, 3});
+  CHECK(caught_up() == std::set(all.begin(), all.end()));
+  for (const milliseconds later : {2'500ms, 2'900ms, 3'100ms}) {
+    leader.tick(steady_time{later});
+    leader.step({node_id{3}, node_id{1}, term_id{1}, raft::heartbeat_reply{}});
+  }
+  CHECK(caught_up() == std::set{node_id{1}, node_id{3}});
+  leader.step({node_id{2}, node_id{1}, term_id{1}, raft::heartbeat_reply{}});
+  CHECK(caught_up().size() == 3);
 }
 
 TEST_CASE("rebalance: any cluster settles by safe steps, and is even then") {
