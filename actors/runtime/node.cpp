@@ -173,6 +173,7 @@ result<void> node::start() {
     .distro_ready = [&i] { i.ready(impl::distro_up); }};
   i.context.members = i.first_members();
   if (parts.cluster) {
+    close_broker_at_end(i.system);
     i.door = spawn_door(i.system, peers_of(parts));
     if (auto open = publish_door(i.system, i.door, parts.cluster->address,
                                  parts.cluster->self.cluster_port,
@@ -227,7 +228,6 @@ void node::stop() {
   // The logs stay as they are: other members may need them.
   if (const auto done = i.tables.flush(); !done)
     spdlog::error("tables could not be flushed: {}", done.error().message);
-  drain_connections(i.system);
 }
 
 caf::actor_system& node::system() { return impl_->system; }

@@ -21,8 +21,6 @@
 #include <caf/io/middleman_actor_impl.hpp>
 #include <caf/io/network/default_multiplexer.hpp>
 #include <caf/io/scribe.hpp>
-#include <caf/scoped_actor.hpp>
-#include <spdlog/spdlog.h>
 
 #include "actors/api/errors.hpp"
 #include "actors/runtime/owned_socket.hpp"
@@ -32,9 +30,6 @@
 namespace muster::runtime {
 
 namespace {
-
-/// Far longer than the broker is ever busy with what it was sent.
-constexpr milliseconds drain_timeout{10'000};
 
 using addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
@@ -219,16 +214,13 @@ caf::io::middleman_actor spawn_peer_sockets(caf::actor_system& system,
       broker_of(system), owner.address(), std::move(tls), times);
 }
 
-void drain_connections(caf::actor_system& system) {
-  caf::scoped_actor self{system};
-  // It answers in order; what it is asked does not matter.
-  self->request(broker_of(system), drain_timeout, caf::get_atom::value,
-                system.node())
-      .receive([](const caf::node_id&, const std::string&, std::uint16_t) {},
-               [](const caf::error& e) {
-                 spdlog::error("messages to other nodes are left over: {}",
-                               caf::to_string(e));
-               });
+void close_broker_at_end(caf::actor_system& system) {
+  auto* broker = static_cast<caf::io::basp_broker*>(
+      caf::actor_cast<caf::abstract_actor*>(broker_of(system)));
+  // Called in the middle of its own `cleanup`, on its thread.
+  broker->attach_functor([broker](const caf::error& why) {
+    broker->caf::scheduled_actor::cleanup(caf::error{why}, nullptr);
+  });
 }
 
 } // namespace muster::runtime

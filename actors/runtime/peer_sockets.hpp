@@ -33,11 +33,11 @@ caf::io::middleman_actor spawn_peer_sockets(caf::actor_system& system,
                                             tls_credentials_ptr tls,
                                             peer_socket_times times = {});
 
-/// Waits until the broker of all connections has taken every message that was
-/// sent to it, which it does not do by itself when the actor system ends: CAF
-/// 0.17 leaves the rest in its mailbox. There each would hold its sender, and
-/// the thread of a detached actor that is held never ends. To be called between
-/// the end of the last actor and that of the system.
-void drain_connections(caf::actor_system& system);
+/// Has the broker of all connections drop, when it ends, what it was sent and
+/// takes no more, as every other actor does. CAF 0.17 forgets that
+/// (`abstract_broker::cleanup`): a message in its mailbox would hold its sender,
+/// also one that comes later, and the thread of a detached actor that is held
+/// never ends, nor does the actor system. To be called once.
+void close_broker_at_end(caf::actor_system& system);
 
 } // namespace muster::runtime

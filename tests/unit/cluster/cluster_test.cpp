@@ -47,6 +47,23 @@ cluster::member on_loopback(std::uint64_t id, std::uint16_t port) {
           .cluster_port = port};
 }
 
+caf::actor broker_of(caf::actor_system& system) {
+  return system.middleman().named_broker<caf::io::basp_broker>(
+      caf::atom("BASP"));
+}
+
+/// What does not end cannot fail: the program does then.
+void end_in_time(whole_cluster& c, std::size_t at) {
+  std::atomic<bool> ended{false};
+  std::jthread guard([&] {
+    if (!test::poll_until([&] { return ended.load(); }, test::deadline))
+      std::abort();
+  });
+  c.stop(at);
+  ended = true;
+  CHECK_FALSE(c.nodes[at]->node);
+}
+
 } // namespace
 
 TEST_CASE("cluster: what one node answered it shows, and all show it soon") {
@@ -131,25 +148,43 @@ TEST_CASE("cluster: a node may go, and catches up when it comes back") {
 TEST_CASE("cluster: a node ends though much is left to say to others") {
   whole_cluster c;
   auto& system = c.nodes[0]->node->system();
-  const auto broker = system.middleman().named_broker<caf::io::basp_broker>(
-      caf::atom("BASP"));
+  const auto broker = broker_of(system);
   // Every message has a handle of its sender, whose thread ends after the last
   // of them is gone.
   system.spawn<caf::detached>([broker](caf::event_based_actor* self) {
     for (std::size_t n = 0; n < 300'000; ++n)
       self->send(broker, caf::get_atom::value, self->node());
   });
-  // What does not end cannot fail either.
-  std::atomic<bool> ended{false};
-  std::jthread guard([&] {
-    if (!test::poll_until([&] { return ended.load(); }, test::deadline))
-      std::abort();
-  });
-  c.stop(0);
-  ended = true;
-  CHECK_FALSE(c.nodes[0]->node);
+  end_in_time(c, 0);
   c.restart(0);
   CHECK(c.publish(0, key_of(1), "after"));
+}
+
+TEST_CASE("cluster: a node ends though last words come after its connections") {
+  whole_cluster c;
+  auto& system = c.nodes[0]->node->system();
+  const auto broker = broker_of(system);
+  std::atomic<bool> is_last{false};
+  std::atomic<bool> said{false};
+  {
+    const auto late = system.spawn<caf::detached>(
+        [] { return caf::behavior{[](caf::get_atom) {}}; });
+    // An actor counts as ended before its watchers are told, which a busy
+    // machine may put off for long.
+    late->attach_functor([&, self = late.address()](const caf::error&) {
+      is_last = true;
+      const auto* end = caf::actor_cast<caf::abstract_actor*>(broker);
+      said = test::poll_until(
+          [&] { return end->getf(caf::abstract_actor::is_terminated_flag); },
+          test::deadline);
+      broker->enqueue(caf::actor_cast<caf::strong_actor_ptr>(self), {},
+                      caf::make_message(caf::get_atom::value), nullptr);
+    });
+    caf::anon_send_exit(late, caf::exit_reason::user_shutdown);
+  }
+  whole_node::wait([&] { return is_last.load(); });
+  end_in_time(c, 0);
+  CHECK(said);
 }
 
 TEST_CASE("cluster: members agree on who they are, a wiped one is kept out") {
