@@ -3,13 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -227,11 +227,10 @@ TEST_CASE(
   snapshot_cluster c;
   for (std::size_t n = 0; n < 200; ++n)
     c.must_publish(n % 3, 100 + n, std::string(200, 'x'));
-  std::atomic<bool> stop{false};
   std::map<std::size_t, std::vector<std::string>> allowed;
-  std::jthread writer([&] {
+  std::jthread writer([&](const std::stop_token& stop) {
     caf::scoped_actor self{c.nodes[0]->node->system()};
-    for (std::size_t n = 0; !stop; ++n) {
+    for (std::size_t n = 0; !stop.stop_requested(); ++n) {
       const auto value = std::to_string(n);
       const auto done = c.nodes[0]->publish(self, key_of(50 + n % 20), value);
       auto& values = allowed[50 + n % 20];
@@ -249,7 +248,7 @@ TEST_CASE(
     c.restart(away);
     whole_node::wait([&] { return c.imported(away) > before; });
   }
-  stop = true;
+  writer.request_stop();
   writer.join();
   c.wait_equal();
   for (const auto& [n, values] : allowed)
