@@ -63,10 +63,7 @@ public:
     if (reads_.size() + late_.size() >= parts_.calls_max)
       return api::to_caf(
           {errc::resource_exhausted, "too many reads in progress"});
-    pass_on(std::make_shared<passed_read>(
-                passed_read{{++number_, now() + parts_.times.leader_wait,
-                             reply{self_}}}),
-            reads_);
+    pass_on(read_for(reply{self_}), reads_);
     return caf::delegated<log_index>{};
   }
 
@@ -74,6 +71,7 @@ public:
   void park(const std::shared_ptr<const pb::Command>& command, reply to) {
     wait(named(command, std::move(to)), writes_);
   }
+  void park_read(reply to) { wait(read_for(std::move(to)), reads_); }
 
   /// Another member may lead now. Who was asked before leads no more, and may be
   /// dead or cut off: the next leader is asked as well.
@@ -179,6 +177,11 @@ private:
     return std::make_shared<passed_write>(
         passed_write{{number_, now() + parts_.times.leader_wait, std::move(to)},
                      std::move(copy)});
+  }
+
+  std::shared_ptr<passed_read> read_for(reply to) {
+    return std::make_shared<passed_read>(passed_read{
+        {++number_, now() + parts_.times.leader_wait, std::move(to)}});
   }
 
   template <class Passed>

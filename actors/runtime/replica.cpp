@@ -214,17 +214,20 @@ void replica_state::on_applied(const applied_upto& m) {
 caf::result<log_index> replica_state::read(const api::read_barrier&) {
   if (!core_)
     return api::to_caf({errc::unavailable, "the partition is starting"});
-  return leads() || !has_others() ? read(read_here{})
-                                  : desk_->pass_read();
+  return leads() || !has_others() ? begin_read(false) : desk_->pass_read();
 }
 
 caf::result<log_index> replica_state::read(const read_here&) {
+  return begin_read(true);
+}
+
+caf::result<log_index> replica_state::begin_read(bool by_other) {
   if (!has_input())
     return api::to_caf({errc::unavailable, "the partition is starting"});
   const auto context = ++read_context_;
   if (const auto asked = core_->read_index(context); !asked)
     return api::to_caf(asked.error());
-  reads_.push_back({context, log_index{~0ULL}, reply{self_}});
+  reads_.push_back({context, log_index{~0ULL}, reply{self_}, by_other});
   carry_out(core_->take_output());
   return caf::delegated<log_index>{};
 }
@@ -283,8 +286,12 @@ void replica_state::lead_or_follow() {
       bytes_in_progress_ -= w.bytes;
     std::ranges::move(waiting_, std::back_inserter(stale_));
     waiting_.clear();
-    for (auto& r : std::exchange(reads_, {}))
-      r.to.fail({errc::unavailable, "the partition's leader changed"});
+    for (auto& r : std::exchange(reads_, {})) {
+      if (r.by_other || !has_others())
+        r.to.fail({errc::unavailable, "the partition's leader changed"});
+      else
+        desk_->park_read(std::move(r.to));
+    }
   }
   if (has_others())
     desk_->leader_changed();

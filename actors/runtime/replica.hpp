@@ -43,6 +43,7 @@ public:
   caf::result<model::outcome> propose(const propose_here& m);
   caf::result<log_index> read(const api::read_barrier& m);
   caf::result<log_index> read(const read_here& m);
+  caf::result<log_index> begin_read(bool by_other);
   void flush();
   void on_written(const log_written& m);
   void on_applied(const applied_upto& m);
@@ -76,6 +77,7 @@ private:
     std::uint64_t context;
     log_index index;
     reply to;
+    bool by_other; ///< who asks again by itself
   };
   struct arrived_snapshot {
     take_snapshot what;

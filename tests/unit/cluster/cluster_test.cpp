@@ -24,6 +24,7 @@
 #include <caf/send.hpp>
 
 #include "actors/runtime/peer.hpp"
+#include "actors/runtime/spine.hpp"
 #include "tests/unit/cluster/tls_papers.hpp"
 #include "tests/unit/runtime/whole_cluster.hpp"
 
@@ -143,6 +144,31 @@ TEST_CASE("cluster: a node may go, and catches up when it comes back") {
     for (std::size_t n = 0; n < 12; ++n)
       CHECK(c.content(gone, key_of(n)) == std::to_string(gone * 100 + n));
   }
+}
+
+TEST_CASE("cluster: reads at a leader that hands over are answered") {
+  whole_cluster c;
+  const partition_id group{1};
+  std::size_t answered = 0, moved = 0;
+  for (std::size_t round = 0; round < 60; ++round) {
+    const auto at = round % 3;
+    auto& node = *c.nodes[at]->node;
+    caf::scoped_actor self{node.system()};
+    const auto replica = node.replica(group);
+    REQUIRE(replica);
+    const auto member = caf::actor_cast<runtime::member_actor>(replica);
+    auto before = self->request(replica, 10s, api::read_barrier{});
+    auto order = self->request(
+        member, 10s, runtime::hand_over{node_id{(at + 1) % 3 + 1}});
+    auto after = self->request(replica, 10s, api::read_barrier{});
+    before.receive([&](log_index) { ++answered; },
+                   [](const caf::error& e) { FAIL(caf::to_string(e)); });
+    order.receive([&](const api::done&) { ++moved; }, [](const caf::error&) {});
+    after.receive([&](log_index) { ++answered; },
+                  [](const caf::error& e) { FAIL(caf::to_string(e)); });
+  }
+  CHECK(answered == 120);
+  CHECK(moved > 0);
 }
 
 TEST_CASE("cluster: a node ends though much is left to say to others") {
